@@ -1,0 +1,202 @@
+"""What flows through the house: one frozen record for each arrow of the pipeline.
+
+Conventions: boxes are ``x1, y1, x2, y2`` in pixels of the full frame, origin top left; times are
+seconds of media time, 0 at the first frame of the source; arrays are never written to after they
+have been put into a record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array: TypeAlias = npt.NDArray[np.uint8]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a source."""
+
+    image_bgr: UInt8Array
+    """[H, W, 3] uint8, blue first as OpenCV has it."""
+    index: int
+    """0-based position in the source; dropped frames leave gaps."""
+    time_secs: float
+    """Presentation time, never decreasing within an epoch."""
+    epoch: int = 0
+    """Raised by the source after a reconnect or a jump in time: nothing is carried across."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """The pixels of one person, stored as the crop that holds them."""
+
+    x_px: int
+    """Left edge of the crop in the frame."""
+    y_px: int
+    """Top edge of the crop in the frame."""
+    pixels: BoolArray
+    """[h, w] bool, True on the person."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The N people found in one frame, best score first."""
+
+    boxes_xyxy_px: FloatArray
+    """[N, 4] float32, clipped to the frame."""
+    scores: FloatArray
+    """[N] float32 in 0..1."""
+    masks: tuple[Mask, ...]
+    """N masks, same order."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @staticmethod
+    def none() -> Detections:
+        """Return the detections of a frame without people."""
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
+
+
+class TrackState(str, Enum):
+    """Life of a track. Only confirmed tracks are people; lost ones are kept to be found again."""
+
+    TENTATIVE = "tentative"
+    CONFIRMED = "confirmed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One person followed, as seen in one frame."""
+
+    track_id: int
+    """1, 2, 3, ... in the order of confirmation; never used twice by one tracker."""
+    state: TrackState
+    box_xyxy_px: FloatArray
+    """[4] float32: the detector's box when seen in this frame, else the Kalman prediction."""
+    score: float
+    """Score of the detection in 0..1; 0 when not seen in this frame."""
+    detection: int | None
+    """Index into the frame's :class:`Detections`; None when not seen."""
+    first_time_secs: float
+    """Time of the first detection that belongs to the track."""
+
+
+class Rejection(str, Enum):
+    """Why a person seen in a frame gave no silhouette."""
+
+    CUT_BY_FRAME = "cut_by_frame"
+    TOO_SMALL = "too_small"
+    MERGED = "merged"
+    FRAGMENTED = "fragmented"
+    LOW_SCORE = "low_score"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Silhouette:
+    """A person's normalised outline in one frame."""
+
+    track_id: int
+    frame_index: int
+    time_secs: float
+    box_xyxy_px: FloatArray
+    """[4] float32."""
+    pixels: UInt8Array
+    """[64, 44] uint8, 0 background to 255 person."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A stretch of one track at the cadence of a gait model."""
+
+    track_id: int
+    start_secs: float
+    end_secs: float
+    pixels: UInt8Array
+    """[T, 64, 44] uint8."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """What a gait model says of one window."""
+
+    track_id: int
+    end_secs: float
+    vector: FloatArray
+    """[D] float32, L2 norm 1."""
+
+
+class IdentityState(str, Enum):
+    """What is claimed about a track."""
+
+    INSUFFICIENT = "insufficient"
+    """Too few windows to say anything."""
+    UNKNOWN = "unknown"
+    """Enough windows, and nobody in the gallery is close."""
+    CANDIDATE = "candidate"
+    """Somebody is close, but not close enough or not clearly closer than the next."""
+    KNOWN = "known"
+    """Recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a track is, as far as the evidence goes."""
+
+    state: IdentityState = IdentityState.INSUFFICIENT
+    subject_id: str | None = None
+    """Pseudonym of the subject; set for ``candidate`` and ``known``."""
+    score: float | None = None
+    """Fused cosine similarity of the best subject in -1..1; None without windows or gallery."""
+    margin: float | None = None
+    """Score less the score of the next subject; None with fewer than two subjects."""
+    windows: int = 0
+    """Windows fused."""
+    top: tuple[tuple[str, float], ...] = ()
+    """Up to three (subject_id, score), best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSummary:
+    """A track that has ended."""
+
+    track_id: int
+    first_time_secs: float
+    last_time_secs: float
+    """Time it was last seen."""
+    frames: int
+    """Frames in which it was seen."""
+    silhouettes: int
+    rejected: dict[str, int]
+    """Frames left out, by :class:`Rejection` value."""
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """All that is known after one frame."""
+
+    frame: Frame
+    detections: Detections
+    tracks: tuple[Track, ...]
+    """Confirmed and lost tracks, by id."""
+    started: tuple[int, ...] = ()
+    """Ids confirmed in this frame."""
+    ended: tuple[TrackSummary, ...] = ()
+    silhouettes: tuple[Silhouette, ...] = ()
+    rejections: dict[int, Rejection] = field(default_factory=dict)
+    """Track id to the reason its picture in this frame was left out."""
+    identities: dict[int, Identity] = field(default_factory=dict)
+    """Every track in ``tracks``."""
+    windows: int = 0
+    """Windows embedded in this frame."""
+    stage_secs: dict[str, float] = field(default_factory=dict)
+    """Seconds spent by each stage."""
