@@ -1,0 +1,1 @@
+"""From tracked people to gait embeddings."""

@@ -1,0 +1,101 @@
+"""From windows to embeddings, with a model of the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from rt_gait.errors import ModelError, UsageError
+from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
+from rt_gait.gait.windows import WindowShape
+from rt_gait.serving.onnx import OnnxModel
+from rt_gait.serving.repository import ModelInfo, load_info, model_names
+from rt_gait.types import Embedding, Window
+
+STRIDES_PER_WINDOW = 3
+"""Windows of a track start every third of a window: 0.4 s at 30 frames of 25 Hz."""
+
+
+class GaitEmbedder(Protocol):
+    """Turns windows into vectors that are close for one person and far for two."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model's configuration."""
+        ...
+
+    @property
+    def shape(self) -> WindowShape:
+        """The windows it wants."""
+        ...
+
+    def embed(self, windows: Sequence[Window]) -> list[Embedding]:
+        """Embed windows [T, 64, 44], in order, as many in one request as the model allows."""
+        ...
+
+
+def gait_model_info(models_dir: Path, name: str) -> ModelInfo:
+    """Read the configuration of a gait model that takes silhouettes.
+
+    Raises:
+        UsageError: there is no such model, or it is something else.
+        ModelError: its configuration is broken.
+    """
+    info = load_info(models_dir, name)
+    if info.text("modality") != "silhouette":
+        fitting = ", ".join(model_names(models_dir, "silhouette")) or "none"
+        raise UsageError(
+            f"{name!r} takes {info.text('modality')}, not silhouettes; gait models: {fitting}"
+        )
+    return info
+
+
+def window_shape(info: ModelInfo) -> WindowShape:
+    """Return the windows a model wants.
+
+    Raises:
+        ModelError: its configuration asks for silhouettes of another size.
+    """
+    size = (int(info.number("height")), int(info.number("width")))
+    if size != (HEIGHT_PX, WIDTH_PX):
+        raise ModelError(
+            f"model {info.name!r} wants silhouettes of {size[0]}x{size[1]} pixels; "
+            f"rt-gait makes {HEIGHT_PX}x{WIDTH_PX}"
+        )
+    frames, cadence_hz = int(info.number("frames")), info.number("cadence_hz")
+    if frames < 1 or cadence_hz <= 0:
+        raise ModelError(f"model {info.name!r}: frames and cadence_hz must be above 0")
+    return WindowShape(frames, cadence_hz, frames / cadence_hz / STRIDES_PER_WINDOW)
+
+
+class OnnxGaitEmbedder:
+    """A gait model run in-process by ONNX Runtime.
+
+    Raises:
+        ModelError: the network is missing, broken, or differs from its configuration.
+    """
+
+    def __init__(self, info: ModelInfo) -> None:
+        self.info = info
+        self.shape = window_shape(info)
+        if info.text("layout") != "NTHW":
+            raise ModelError(f"model {info.name!r}: layout should be NTHW for silhouettes")
+        self._model = OnnxModel(info.onnx_path, info)
+
+    def embed(self, windows: Sequence[Window]) -> list[Embedding]:
+        """Embed windows [T, 64, 44], in order, as many in one request as the model allows."""
+        embeddings: list[Embedding] = []
+        size = max(self.info.max_batch_size, 1)
+        for start in range(0, len(windows), size):
+            part = windows[start : start + size]
+            batch = np.stack([w.pixels for w in part]).astype(np.float32) / np.float32(255)
+            vectors = self._model.run(batch)[0].astype(np.float32).reshape(len(part), -1)
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = vectors / np.maximum(norms, 1e-12)
+            embeddings += [
+                Embedding(w.track_id, w.end_secs, v) for w, v in zip(part, vectors, strict=True)
+            ]
+        return embeddings

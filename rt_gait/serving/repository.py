@@ -1,0 +1,147 @@
+"""Reading the model repository, the one source of truth about a model.
+
+``<models>/<name>/config.pbtxt`` is a Triton model configuration (``ModelConfig`` of Triton's
+``model_config.proto``); what Triton has no field for (modality, cadence, ...) stands in its
+``parameters``. The in-process runner and a Triton server read the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rt_gait.errors import ModelError, UsageError
+
+_PACKAGED = Path(__file__).parents[1] / "model_repository"
+_CHECKOUT = Path(__file__).parents[2] / "model_repository"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a model."""
+
+    name: str
+    data_type: str
+    """Triton's name, such as ``TYPE_FP32``."""
+    dims: tuple[int, ...]
+    """Without the batch dimension; -1 where any size is allowed."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What ``config.pbtxt`` says of one model."""
+
+    name: str
+    folder: Path
+    max_batch_size: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    parameters: dict[str, str]
+
+    @property
+    def onnx_path(self) -> Path:
+        """The newest version's ``model.onnx``."""
+        versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
+        return self.folder / str(max(versions, default=1)) / "model.onnx"
+
+    @cached_property
+    def key(self) -> str:
+        """``name@digest``: changes with every byte of the network. Templates are bound to it.
+
+        Raises:
+            ModelError: there is no ``model.onnx``.
+        """
+        return f"{self.name}@{file_digest(self.onnx_path)}"
+
+    def text(self, parameter: str) -> str:
+        """Return a parameter.
+
+        Raises:
+            ModelError: ``config.pbtxt`` lacks it.
+        """
+        try:
+            return self.parameters[parameter]
+        except KeyError:
+            raise ModelError(
+                f"model {self.name!r}: config.pbtxt has no parameter {parameter!r}; add "
+                f'parameters {{ key: "{parameter}" value {{ string_value: "..." }} }} to it'
+            ) from None
+
+    def number(self, parameter: str) -> float:
+        """Return a parameter as a number.
+
+        Raises:
+            ModelError: it is missing or not a number.
+        """
+        value = self.text(parameter)
+        try:
+            return float(value)
+        except ValueError:
+            raise ModelError(
+                f"model {self.name!r}: parameter {parameter!r} should be a number, not {value!r}"
+            ) from None
+
+
+def file_digest(path: Path) -> str:
+    """Return the first 8 hexadecimal digits of a file's SHA-256.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    except OSError as error:
+        raise ModelError(f"cannot read the model file ({error.strerror}): {path}") from error
+
+
+def default_models_dir() -> Path:
+    """Return the model repository that came with this installation."""
+    return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+
+
+def model_names(models_dir: Path, modality: str | None = None) -> list[str]:
+    """List the models of a repository, of one modality if given, sorted by name."""
+    names = sorted(p.parent.name for p in models_dir.glob("*/config.pbtxt"))
+    if modality is None:
+        return names
+    return [n for n in names if load_info(models_dir, n).parameters.get("modality") == modality]
+
+
+def load_info(models_dir: Path, name: str) -> ModelInfo:
+    """Read the configuration of one model.
+
+    Raises:
+        UsageError: no model has this name.
+        ModelError: its ``config.pbtxt`` is not a Triton model configuration.
+    """
+    path = models_dir / name / "config.pbtxt"
+    if Path(name).name != name or not path.is_file():
+        known = ", ".join(model_names(models_dir)) or "none"
+        raise UsageError(f"no model is called {name!r}; models in {models_dir}: {known}")
+    # Imported here: gRPC and protobuf take a quarter of a second that --help must not pay.
+    from google.protobuf import text_format
+    from tritonclient.grpc import model_config_pb2
+
+    try:
+        config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise ModelError(f"model {name!r}: config.pbtxt is not a Triton file: {error}") from error
+    if config.name not in ("", name):
+        raise ModelError(f"model {name!r}: config.pbtxt says its name is {config.name!r}")
+
+    def specs(tensors: object) -> tuple[TensorSpec, ...]:
+        return tuple(
+            TensorSpec(t.name, model_config_pb2.DataType.Name(t.data_type), tuple(t.dims))
+            for t in tensors  # type: ignore[attr-defined]
+        )
+
+    return ModelInfo(
+        name=name,
+        folder=path.parent,
+        max_batch_size=config.max_batch_size,
+        inputs=specs(config.input),
+        outputs=specs(config.output),
+        parameters={k: v.string_value for k, v in config.parameters.items()},
+    )

@@ -1,0 +1,37 @@
+"""Which detection belongs to which track."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from rt_gait.types import FloatArray
+
+
+def iou(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the intersection over union of boxes [N, 4] and [M, 4] as [N, M] in 0..1."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.prod((high - low).clip(0), axis=2)
+    area_a = np.prod(a[:, 2:] - a[:, :2], axis=1)
+    area_b = np.prod(b[:, 2:] - b[:, :2], axis=1)
+    union = area_a[:, None] + area_b[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def grow(boxes: FloatArray, share: FloatArray) -> FloatArray:
+    """Widen boxes [N, 4] by a share [N] of their size on each side."""
+    margin = (boxes[:, 2:] - boxes[:, :2]) * share[:, None]
+    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
+
+
+def match(similarity: FloatArray, least: float) -> list[tuple[int, int]]:
+    """Pair rows with columns of [N, M] so that the sum of similarities is greatest.
+
+    Pairs below ``least`` are never made, nor do they influence the others.
+    """
+    allowed = np.where(similarity >= least, similarity, 0)
+    rows, columns = linear_sum_assignment(-allowed)
+    return [
+        (int(r), int(c)) for r, c in zip(rows, columns, strict=True) if similarity[r, c] >= least
+    ]
