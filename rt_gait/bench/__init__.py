@@ -1,0 +1,1 @@
+"""Measurements: tracking quality, and the time each stage takes."""
