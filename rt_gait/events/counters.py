@@ -1,0 +1,102 @@
+"""What a run has seen, counted from the frame results alone.
+
+Every frame that the source numbered is either processed or dropped, so ``processed + dropped ==
+captured`` at any moment. A frame the decoder could not read has no number and is counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rt_gait.types import FrameResult, IdentityState, Rejection
+
+
+def rejections_by_reason(counts: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Return a count for every :class:`Rejection`, in the order of the enumeration."""
+    return {reason.value: (counts or {}).get(reason.value, 0) for reason in Rejection}
+
+
+def _no_identities() -> dict[str, int]:
+    return {state.value: 0 for state in IdentityState}
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals of a run, and how many people of each kind are there now."""
+
+    captured: int = 0
+    """Frames numbered by the source up to the last one seen here."""
+    processed: int = 0
+    dropped: int = 0
+    decode_errors: int = 0
+    """Frames the decoder could not read; written by whoever runs the source."""
+    tracks: int = 0
+    """Tracks started."""
+    windows: int = 0
+    """Windows embedded."""
+    silhouettes: int = 0
+    rejections: dict[str, int] = field(default_factory=rejections_by_reason)
+    """Frames of tracks that gave no silhouette, by :class:`Rejection` value."""
+    media_time_secs: float = 0.0
+    """Presentation time of the last frame processed."""
+    tracks_live: int = 0
+    """Confirmed and lost tracks after the last frame."""
+    identities: dict[str, int] = field(default_factory=_no_identities)
+    """Of ``tracks_live``, by :class:`IdentityState` value."""
+    _next_index: int = 0
+    _epoch: int = 0
+
+    def update(self, result: FrameResult) -> None:
+        """Count one frame; frames left out since the one before show as a gap in the index."""
+        frame = result.frame
+        expected = self._next_index
+        if frame.index < expected:  # the source counts from 0 again, or repeats itself
+            expected = 0 if frame.epoch != self._epoch else frame.index
+        self.drop(frame.index - expected)
+        self.captured += 1
+        self.processed += 1
+        self._next_index, self._epoch = frame.index + 1, frame.epoch
+        self.media_time_secs = frame.time_secs
+        self.tracks += len(result.started)
+        self.windows += result.windows
+        self.silhouettes += len(result.silhouettes)
+        for reason in result.rejections.values():
+            self.rejections[reason.value] += 1
+        self.tracks_live = len(result.tracks)
+        self.identities = _no_identities()
+        for identity in result.identities.values():
+            self.identities[identity.state.value] += 1
+
+    def drop(self, frames: int) -> None:
+        """Count frames captured and left out that no later gap in the index will show."""
+        self.captured += frames
+        self.dropped += frames
+        self._next_index += frames
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the totals of the run, as ``run.ended`` has them."""
+        return {
+            "media_time_secs": round(self.media_time_secs, 3),
+            "frames": {
+                "captured": self.captured,
+                "processed": self.processed,
+                "dropped": self.dropped,
+                "decode_errors": self.decode_errors,
+            },
+            "tracks": self.tracks,
+            "windows": self.windows,
+            "silhouettes": self.silhouettes,
+            "rejections": dict(self.rejections),
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the totals so far and the people there now, as ``stats`` has them.
+
+        Decode errors are left out: the decoder works ahead, so their number at a given frame of
+        a file differs between runs.
+        """
+        counters = self.as_dict()
+        del counters["frames"]["decode_errors"]
+        return counters | {"tracks_live": self.tracks_live, "identities": dict(self.identities)}

@@ -1,0 +1,155 @@
+"""Tells an event log to a person: one line for each thing that happened, and a summary.
+
+Works on the log of a run that was killed, and on any log that keeps to the schema, later versions
+with more fields and unknown types of events included.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rt_gait.errors import DamagedInputError
+from rt_gait.events import schema
+from rt_gait.events.read import EventReader
+from rt_gait.events.schema import Event
+
+_STATES = ("known", "candidate", "unknown", "insufficient")
+
+
+def timeline(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a timeline, each run with its summary at the end.
+
+    Times are media time, ``mm:ss.s`` or ``h:mm:ss.s``. Characters that a terminal would act upon
+    are shown as ``?``.
+
+    Raises:
+        DamagedInputError: An event lacks what its type must have; says which.
+    """
+    for line in _lines(events):
+        yield "".join(char if char.isprintable() else "?" for char in line)
+
+
+def _lines(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    run: _Run | None = None
+    for number, event in enumerate(events, start=1):
+        try:
+            if run is None or event["type"] == schema.RUN_STARTED:
+                yield from run.summary() if run else ()
+                run = _Run()
+            line = run.tell(event)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise DamagedInputError(
+                f"event {number} of the log does not keep to the schema ({error!r}); check it with "
+                "the schema that rt-gait carries"
+            ) from error
+        if line:
+            yield line
+    if run:
+        yield from run.summary()
+    else:
+        yield "no events"
+    if isinstance(events, EventReader) and events.torn_lines:
+        yield "the last line of the log is torn and was left out"
+
+
+@dataclass
+class _Run:
+    """What has been heard of one run."""
+
+    end: tuple[str, int] | None = None
+    media_time_secs: float = 0.0
+    states: dict[int, str] = field(default_factory=dict)
+    """Track to the last state told."""
+    subjects: dict[int, str | None] = field(default_factory=dict)
+    frames: dict[str, int] = field(default_factory=dict)
+    """As last counted."""
+
+    def tell(self, event: Mapping[str, Any]) -> str | None:
+        """Take in an event and return its line; None if it has none."""
+        data: Event = event["data"]
+        if "frame" in data:
+            self._at(data["frame"]["media_time_secs"])
+        if "counters" in data:
+            self._at(data["counters"]["media_time_secs"])
+            self.frames = dict(data["counters"]["frames"])
+        teller = _TELLERS.get(event["type"])
+        text = teller(self, data) if teller else None
+        return f"{clock(self.media_time_secs)}  {text}" if text else None
+
+    def summary(self) -> Iterator[str]:
+        """Yield how the run ended, its duration, people and frames."""
+        if self.end is None:
+            yield f"the run did not end: its log stops at {clock(self.media_time_secs)}"
+        else:
+            yield "run ended: {} (exit {})".format(*self.end)
+        yield f"duration {clock(self.media_time_secs)}"
+        counts = Counter(self.states.values())
+        subjects = {
+            self.subjects[track] for track, state in self.states.items() if state == "known"
+        }
+        by_state = ", ".join(f"{counts[state]} {state}" for state in _STATES)
+        known = f" ({len(subjects)} subjects)" if subjects else ""
+        yield f"tracks {len(self.states)}: {by_state}{known}"
+        if self.frames:
+            yield "frames " + ", ".join(
+                f"{count} {name.replace('_', ' ')}" for name, count in self.frames.items()
+            )
+
+    def run_started(self, data: Event) -> str:
+        width, height = data["frame_size_wh_px"]
+        model = data["model"]
+        name = f"{model['name']} version {model['version']}" if model else "no gait model"
+        return f"run {data['run_id']}: {data['source']['name']}, {width}x{height}, {name}"
+
+    def run_ended(self, data: Event) -> None:
+        self.end = (data["reason"], data["exit_code"])
+
+    def source_state(self, data: Event) -> str:
+        return f"source {data['state']}" + (f": {data['detail']}" if data["detail"] else "")
+
+    def track_started(self, data: Event) -> str:
+        self.states[data["track_id"]] = "insufficient"
+        return f"track {data['track_id']}  appears"
+
+    def identity_changed(self, data: Event) -> str:
+        return f"track {data['track_id']}  {self._claim(data)}"
+
+    def track_ended(self, data: Event) -> str:
+        claim = self._claim(data)
+        return f"track {data['track_id']}  gone after {data['duration_secs']:.1f} s, {claim}"
+
+    def _claim(self, data: Event) -> str:
+        identity = data["identity"]
+        self.states[data["track_id"]] = identity["state"]
+        self.subjects[data["track_id"]] = identity["subject_id"]
+        evidence = [] if identity["score"] is None else [f"{identity['score']:.2f}"]
+        if identity["margin"] is not None:
+            evidence.append(f"margin {identity['margin']:.2f}")
+        evidence.append(f"{identity['windows']} window{'s' * (identity['windows'] != 1)}")
+        who = f" {identity['subject_id']}" if identity["subject_id"] else ""
+        return f"{identity['state']}{who} ({', '.join(evidence)})"
+
+    def _at(self, media_time_secs: float) -> None:
+        self.media_time_secs = max(self.media_time_secs, float(media_time_secs))
+
+
+_TELLERS: dict[str, Callable[[_Run, Event], str | None]] = {
+    schema.RUN_STARTED: _Run.run_started,
+    schema.RUN_ENDED: _Run.run_ended,
+    schema.SOURCE_STATE: _Run.source_state,
+    schema.TRACK_STARTED: _Run.track_started,
+    schema.IDENTITY_CHANGED: _Run.identity_changed,
+    schema.TRACK_ENDED: _Run.track_ended,
+}
+
+
+def clock(secs: float) -> str:
+    """Return a time in seconds as ``mm:ss.s``, or ``h:mm:ss.s`` from an hour on."""
+    tenths = round(secs * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:" if hours else ""
+    return f"{start}{minutes:02d}:{rest // 10:02d}.{rest % 10}"
