@@ -1,0 +1,238 @@
+"""From the scores of single windows to a claim about each person in the picture.
+
+A window lasts about a second and is wrong now and then; a track lasts longer. So evidence is
+averaged over the windows of a track, and a claim is made per frame, where one more fact helps:
+nobody is in the picture twice.
+
+The claim of one track, with best the highest fused score and margin its lead over the next:
+
+====================================================  ============
+fewer than ``min_windows`` windows                    insufficient
+best >= known, and margin enough or a sole subject    known
+best >= candidate and known as this subject before    known
+best >= candidate                                     candidate
+else, or an empty gallery                             unknown
+====================================================  ============
+
+The third line keeps a label from flickering at the threshold. When two tracks claim one subject,
+the higher score has it (then the lower track id). The other is known as its second best if that
+one, with the taken subject out of the running, passes the rule for known; else it is unknown.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite
+from typing import TypeVar
+
+import numpy as np
+
+from rt_gait.errors import UsageError
+from rt_gait.identity.matching import Templates, subject_scores
+from rt_gait.types import Embedding, Identity, IdentityState
+
+_T = TypeVar("_T")
+
+FUSED_WINDOWS_MAX = 10
+"""Windows averaged. Neighbouring windows of one walk share most of their noise, so an average of
+many more gains little, while every older window delays the correction after a swap that nobody
+noticed. A choice, not a measurement."""
+TRACKS_MAX = 256
+"""Tracks remembered, four times the cap on people in view; the one without news longest goes."""
+FORGOTTEN_MAX = 1024
+"""Ended tracks remembered, so that a result that comes late does not raise one from the dead."""
+TOP = 3
+STEPS = 1_000_000
+"""Scores are summed as integer millionths: sums of floats depend on their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Where the claims begin, in fused cosine similarity."""
+
+    known: float
+    """-1..1."""
+    candidate: float
+    """-1..1, at most ``known``."""
+    margin: float
+    """0..2: lead over the next subject that ``known`` asks for."""
+    min_windows: int = 2
+
+    def __post_init__(self) -> None:
+        """Raise :class:`UsageError` for numbers that contradict each other."""
+        if not -1 <= self.candidate <= self.known <= 1:
+            raise UsageError(
+                "thresholds must satisfy -1 <= candidate <= known <= 1, "
+                f"got candidate {self.candidate} and known {self.known}"
+            )
+        if not 0 <= self.margin <= 2:
+            raise UsageError(f"the margin must be within 0..2, got {self.margin}")
+        if not 1 <= self.min_windows <= FUSED_WINDOWS_MAX:
+            raise UsageError(
+                f"min_windows must be within 1..{FUSED_WINDOWS_MAX}, got {self.min_windows}"
+            )
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What is remembered of one track."""
+
+    windows: list[tuple[float, bytes]] = field(default_factory=list)
+    """End time and int32 scores [S], oldest first; the bytes break ties of time."""
+    ranking: tuple[tuple[str, float], ...] = ()
+    known_as: str | None = None
+    since_secs: float = -inf
+    """Windows that end by then are of the person before a swap."""
+
+
+class Identifier:
+    """Evidence of all tracks against one gallery. Track ids must never be used twice."""
+
+    def __init__(self, templates: Templates, thresholds: Thresholds) -> None:
+        self._templates = templates
+        self._thresholds = thresholds
+        self._tracks: dict[int, _Evidence] = {}
+        self._forgotten: dict[int, None] = {}
+        self.dropped_windows = 0
+        """Windows left out: not finite, of an ended track, or from before a reset."""
+
+    def add(self, embeddings: Sequence[Embedding]) -> None:
+        """Take in windows, in any order.
+
+        Args:
+            embeddings: vectors [D] float32, L2 norm 1.
+
+        Raises:
+            GalleryError: D is not that of the gallery.
+        """
+        usable = [embedding for embedding in embeddings if self._is_usable(embedding)]
+        self.dropped_windows += len(embeddings) - len(usable)
+        if not usable:
+            return
+        scores = subject_scores(np.stack([one.vector for one in usable]), self._templates)
+        steps = np.rint(scores.astype(np.float64) * STEPS).astype(np.int32)
+        for embedding, row in zip(usable, steps, strict=True):
+            evidence = self._tracks.pop(embedding.track_id, None) or _Evidence()
+            self._tracks[embedding.track_id] = evidence
+            insort(evidence.windows, (embedding.end_secs, row.tobytes()))
+            del evidence.windows[:-FUSED_WINDOWS_MAX]
+        for track_id in {embedding.track_id for embedding in usable}:
+            evidence = self._tracks[track_id]
+            evidence.ranking = _ranking(evidence.windows, self._templates.subject_ids)
+        _drop_oldest(self._tracks, TRACKS_MAX)
+
+    def decide(self, track_ids: Sequence[int]) -> dict[int, Identity]:
+        """Return the claim about every track in view, at most one track for each subject.
+
+        The answer does not depend on the order of ``track_ids`` or of the windows. It does
+        depend on which tracks were known before.
+        """
+        identities = {track_id: self._without_claim(track_id) for track_id in sorted(track_ids)}
+        queue: list[tuple[float, int, int, Identity]] = []
+        for track_id in identities:
+            self._enqueue(queue, track_id, rank=0)
+        taken: set[str] = set()
+        while queue:
+            _, track_id, rank, claim = heapq.heappop(queue)
+            if claim.subject_id not in taken:
+                taken.add(str(claim.subject_id))
+                identities[track_id] = claim
+            elif rank == 0:
+                self._enqueue(queue, track_id, rank=1)
+        for track_id, identity in identities.items():
+            if evidence := self._tracks.get(track_id):
+                known = identity.state is IdentityState.KNOWN
+                evidence.known_as = identity.subject_id if known else None
+        return identities
+
+    def forget(self, track_id: int) -> None:
+        """Drop a track that has ended; windows of it that come later are dropped too."""
+        self._tracks.pop(track_id, None)
+        self._forgotten[track_id] = None
+        _drop_oldest(self._forgotten, FORGOTTEN_MAX)
+
+    def reset(self, track_id: int, *, since_secs: float = -inf) -> None:
+        """Start a track afresh after a suspected swap.
+
+        Args:
+            track_id: may be one without evidence yet.
+            since_secs: time of the swap; windows that end by then are dropped when they come.
+        """
+        self._tracks.pop(track_id, None)
+        self._tracks[track_id] = _Evidence(since_secs=since_secs)
+        _drop_oldest(self._tracks, TRACKS_MAX)
+
+    def _is_usable(self, embedding: Embedding) -> bool:
+        if embedding.track_id in self._forgotten:
+            return False
+        evidence = self._tracks.get(embedding.track_id)
+        if evidence is not None and embedding.end_secs <= evidence.since_secs:
+            return False
+        return isfinite(embedding.end_secs) and bool(np.isfinite(embedding.vector).all())
+
+    def _without_claim(self, track_id: int) -> Identity:
+        evidence = self._tracks.get(track_id, _Evidence())
+        enough = len(evidence.windows) >= self._thresholds.min_windows
+        return Identity(
+            state=IdentityState.UNKNOWN if enough else IdentityState.INSUFFICIENT,
+            score=_score(evidence.ranking, 0),
+            margin=_margin(evidence.ranking, 0),
+            windows=len(evidence.windows),
+            top=evidence.ranking,
+        )
+
+    def _enqueue(
+        self, queue: list[tuple[float, int, int, Identity]], track_id: int, *, rank: int
+    ) -> None:
+        """Push the claim to the subject at ``rank`` (0 best, 1 second), if there is one."""
+        base = self._without_claim(track_id)
+        if base.state is IdentityState.INSUFFICIENT or len(base.top) <= rank:
+            return
+        subject_id, score = base.top[rank]
+        margin = _margin(base.top, rank)
+        held = self._tracks[track_id].known_as == subject_id
+        clear = margin is None or margin >= self._thresholds.margin
+        if (score >= self._thresholds.known and clear) or (
+            held and score >= self._thresholds.candidate
+        ):
+            state = IdentityState.KNOWN
+        elif score >= self._thresholds.candidate and rank == 0:
+            state = IdentityState.CANDIDATE
+        else:
+            return
+        claim = replace(base, state=state, subject_id=subject_id, score=score, margin=margin)
+        heapq.heappush(queue, (-score, track_id, rank, claim))
+
+
+def _drop_oldest(entries: dict[int, _T], kept: int) -> None:
+    """Delete what was put in first until ``kept`` entries are left."""
+    while len(entries) > kept:
+        del entries[next(iter(entries))]
+
+
+def _ranking(
+    windows: Sequence[tuple[float, bytes]], subject_ids: tuple[str, ...]
+) -> tuple[tuple[str, float], ...]:
+    """Return the three best (subject_id, mean score to 4 decimals); ties by subject id."""
+    if not subject_ids:
+        return ()
+    steps = np.stack([np.frombuffer(scores, np.int32) for _, scores in windows])
+    sums = steps.sum(axis=0, dtype=np.int64)
+    fused = np.rint(sums * 10_000 / (len(windows) * STEPS)).astype(np.int64)
+    kept = min(TOP, len(fused))
+    floor = np.partition(fused, len(fused) - kept)[len(fused) - kept]
+    best = sorted((-int(fused[i]), subject_ids[i]) for i in np.flatnonzero(fused >= floor))
+    return tuple((subject_id, -score / 10_000) for score, subject_id in best[:TOP])
+
+
+def _score(ranking: Sequence[tuple[str, float]], rank: int) -> float | None:
+    return ranking[rank][1] if rank < len(ranking) else None
+
+
+def _margin(ranking: Sequence[tuple[str, float]], rank: int) -> float | None:
+    """Return the lead of the subject at ``rank`` over the next one, None without a next one."""
+    score, following = _score(ranking, rank), _score(ranking, rank + 1)
+    return None if score is None or following is None else round(score - following, 4)

@@ -1,0 +1,239 @@
+"""The gallery: who is enrolled, and the gait templates of each, in one SQLite file.
+
+All templates of a gallery come from one gait model and one segmenter; others are refused, because
+their vectors lie in another space and would compare without meaning. Every change is one
+transaction: a program that dies at any moment leaves the gallery as before it or as after it.
+What is removed, or renamed away, is wiped from the file as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from rt_gait.errors import GalleryError
+from rt_gait.identity.exchange import Contents, read_export, write_export
+from rt_gait.identity.gallery_errors import shown
+from rt_gait.identity.gallery_file import connect
+from rt_gait.identity.gallery_store import Store
+from rt_gait.identity.matching import Templates
+from rt_gait.identity.records import (
+    SubjectRecord,
+    SubjectSummary,
+    TemplateKey,
+    TemplateRecord,
+    check_name,
+    clean_source,
+    new_template_id,
+    unit_vectors,
+    utc_now,
+)
+
+
+class Gallery:
+    """An open gallery; a context manager, for the thread that opened it.
+
+    Every method raises :class:`GalleryError` when the file is damaged or in use for long, and
+    those that change it raise :class:`OutputError` when it cannot be written.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @classmethod
+    def create_or_open(cls, path: str | Path) -> Gallery:
+        """Open the gallery for reading and writing; make it (mode 0600) where there is none."""
+        return cls(Store(Path(path), connect(Path(path), create=True)))
+
+    @classmethod
+    def open(cls, path: str | Path, *, read_only: bool = False) -> Gallery:
+        """Open a gallery that must exist; ``read_only`` needs no right to write."""
+        return cls(Store(Path(path), connect(Path(path), read_only=read_only)))
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; calling it twice does no harm."""
+        self._store.close()
+
+    @property
+    def path(self) -> Path:
+        """Where the gallery lies."""
+        return self._store.path
+
+    @property
+    def revision(self) -> int:
+        """Number of changes so far: another one means that the templates need loading again."""
+        return int(self._store.rows("SELECT revision FROM state")[0][0])
+
+    @property
+    def key(self) -> TemplateKey | None:
+        """What the templates were made with; None while there are none."""
+        return self._store.key_and_dimension()[0]
+
+    def enrol(
+        self, *, name: str, vectors: npt.ArrayLike, key: TemplateKey, source: str = ""
+    ) -> str:
+        """Add templates to the person of that name, who is added first where missing.
+
+        Args:
+            name: 1 to 64 printable characters.
+            vectors: [K, D], K at least 1, D as in the gallery; stored with L2 norm 1.
+            key: the models that made the vectors.
+            source: a note on where they come from.
+
+        Returns:
+            The subject id.
+
+        Raises:
+            GalleryError: name or vectors refused, or other models than the gallery's.
+        """
+        name, rows, note, now = (
+            check_name(name),
+            unit_vectors(vectors),
+            clean_source(source),
+            utc_now(),
+        )
+        records = tuple(TemplateRecord(new_template_id(), row, note, now) for row in rows)
+        with self._store.change():
+            self._store.check_fit(key, rows.shape[1])
+            held = self._store.subject_id(name)
+            subject_id = held or self._store.unused_subject_id()
+            subject = SubjectRecord(subject_id, name, now, records)
+            self._store.insert(subject, key, new=held is None)
+        return subject_id
+
+    def subjects(self) -> list[SubjectSummary]:
+        """Return everybody enrolled, by name."""
+        rows = self._store.rows(
+            "SELECT subject_id, name, count(template_id), subjects.created_at FROM subjects "
+            "LEFT JOIN templates USING (subject_id) GROUP BY subject_id ORDER BY name"
+        )
+        return [SubjectSummary(*row) for row in rows]
+
+    def names(self) -> dict[str, str]:
+        """Return subject id to name."""
+        return dict(self._store.rows("SELECT subject_id, name FROM subjects ORDER BY subject_id"))
+
+    def name_of(self, subject_id: str) -> str:
+        """Return the name behind a pseudonym; GalleryError when there is none."""
+        name = self.names().get(subject_id)
+        if name is None:
+            raise GalleryError(f"nobody has the id {subject_id!r}: {shown(self.path)}")
+        return name
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a person another name, and wipe the old one from the file.
+
+        Raises:
+            GalleryError: nobody has the name, or somebody else has the new one; or the wiping
+                has to wait, as for :meth:`remove`.
+        """
+        name, new_name = check_name(name), check_name(new_name)
+        with self._store.change(wiping=True):
+            subject_id = self._enrolled(name)
+            if self._store.subject_id(new_name) not in (None, subject_id):
+                raise GalleryError(
+                    f"{new_name!r} is enrolled already; choose another name: {shown(self.path)}"
+                )
+            if new_name != name:
+                self._store.execute(
+                    "UPDATE subjects SET name = ? WHERE subject_id = ?", new_name, subject_id
+                )
+
+    def remove(self, name: str) -> None:
+        """Remove a person: name, id, templates and sources, wiped from the file and its log.
+
+        Raises:
+            GalleryError: nobody has the name; or the person is removed, but the wiping has to
+                wait until the gallery is next opened, because another program reads it.
+        """
+        with self._store.change(wiping=True):
+            subject_id = self._enrolled(check_name(name))
+            self._store.execute("DELETE FROM subjects WHERE subject_id = ?", subject_id)
+
+    def templates(self, key: TemplateKey) -> Templates:
+        """Return all templates, ready to compare, subjects by id; none from an empty gallery.
+
+        Raises:
+            GalleryError: they were made by other models than ``key`` says.
+        """
+        with self._store.reading():
+            self._store.check_fit(key)
+            rows = self._store.rows("SELECT subject_id, vector FROM templates ORDER BY subject_id")
+        if not rows:
+            return Templates.none()
+        subject_ids, owners = np.unique([row[0] for row in rows], return_inverse=True)
+        vectors = self._store.vectors([row[1] for row in rows])
+        return Templates(tuple(subject_ids.tolist()), owners.astype(np.int64), vectors)
+
+    def export(self, path: str | Path) -> None:
+        """Write everything into a new JSON file (mode 0600, not encrypted) for :meth:`import_`.
+
+        Raises:
+            OutputError: the file exists already, or cannot be written.
+        """
+        write_export(Path(path), self._store.contents())
+
+    def import_(self, path: str | Path) -> int:
+        """Take in an export: people that are missing, and templates that are missing of others.
+
+        A person who is here already, by id, keeps the name given here.
+
+        Returns:
+            Number of templates added.
+
+        Raises:
+            GalleryError: not an export, or made by other models, or a name or a template
+                belongs to another person here. Nothing has been taken in then.
+        """
+        contents = read_export(Path(path))
+        with self._store.change():
+            return self._merge(contents)
+
+    def _merge(self, contents: Contents) -> int:
+        if contents.key is None:
+            return 0
+        self._store.check_fit(contents.key, len(contents.subjects[0].templates[0].vector))
+        names = self.names()
+        owners = dict(self._store.rows("SELECT template_id, subject_id FROM templates"))
+        taken = set(names.values())
+        added = 0
+        for subject in contents.subjects:
+            new = subject.subject_id not in names
+            if new and subject.name in taken:
+                raise GalleryError(
+                    f"{subject.name!r} is somebody else here; rename one of the two and import "
+                    f"again, nothing was imported: {shown(self.path)}"
+                )
+            if any(
+                owners.get(t.template_id, subject.subject_id) != subject.subject_id
+                for t in subject.templates
+            ):
+                raise GalleryError(
+                    f"a template of {subject.name!r} belongs to somebody else here; the export "
+                    f"does not fit this gallery, nothing was imported: {shown(self.path)}"
+                )
+            missing = tuple(t for t in subject.templates if t.template_id not in owners)
+            self._store.insert(replace(subject, templates=missing), contents.key, new=new)
+            added += len(missing)
+        return added
+
+    def _enrolled(self, name: str) -> str:
+        subject_id = self._store.subject_id(name)
+        if subject_id is None:
+            raise GalleryError(f"nobody is enrolled as {name!r}: {shown(self.path)}")
+        return subject_id

@@ -1,0 +1,178 @@
+"""The statements behind the gallery: rows in, rows out, one transaction for each change."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rt_gait.errors import GalleryError
+from rt_gait.identity.exchange import Contents
+from rt_gait.identity.gallery_errors import damaged, shown, told_plainly
+from rt_gait.identity.gallery_file import scrub
+from rt_gait.identity.records import (
+    SubjectRecord,
+    TemplateKey,
+    TemplateRecord,
+    new_subject_id,
+)
+from rt_gait.types import FloatArray
+
+NORM_ERROR_MAX = 1e-3
+"""A stored vector is off by some 1e-7; more means that its bytes have changed since."""
+
+
+class Store:
+    """A gallery's open connection and the statements on it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Return all rows of a query."""
+        with told_plainly(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    def execute(self, statement: str, *values: object) -> None:
+        """Run a statement inside :meth:`change`."""
+        self._connection.execute(statement, values)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Make the queries in the block see one state of the gallery."""
+        with told_plainly(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def change(self, *, wiping: bool = False) -> Iterator[None]:
+        """Make the block one transaction that raises the revision if it changes anything.
+
+        Args:
+            wiping: the old content must not be left in the file. The debt is part of the
+                transaction, so that the next opening pays it if this program dies first.
+        """
+        with told_plainly(self.path, writing=True):
+            self._connection.execute("BEGIN IMMEDIATE")
+            before = self._connection.total_changes
+            try:
+                yield
+                changed = self._connection.total_changes > before
+                if changed:
+                    self._connection.execute(
+                        "UPDATE state SET revision = revision + 1, unscrubbed = unscrubbed OR ?",
+                        (wiping,),
+                    )
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+        if wiping and changed:
+            scrub(self._connection, self.path)
+
+    def key_and_dimension(self) -> tuple[TemplateKey | None, int]:
+        """Return what all templates have in common; None and 0 without templates."""
+        found = self.rows(
+            "SELECT model_key, segmenter_key, length(vector) / 4 FROM templates LIMIT 1"
+        )
+        if not found:
+            return None, 0
+        model, segmenter, dimension = found[0]
+        return TemplateKey(model, segmenter), int(dimension)
+
+    def check_fit(self, key: TemplateKey, dimension: int | None = None) -> None:
+        """Raise GalleryError unless the gallery is empty or of that key and dimension."""
+        held, held_dimension = self.key_and_dimension()
+        if held is None:
+            return
+        if held != key:
+            raise GalleryError(
+                f"the gallery was made with model {held.model} and segmenter {held.segmenter}; "
+                f"this run uses {key.model} and {key.segmenter}; enrol into another gallery file "
+                f"or pass --model {held.model.partition('@')[0]}: {shown(self.path)}"
+            )
+        if dimension is not None and dimension != held_dimension:
+            raise GalleryError(
+                f"the gallery holds templates of {held_dimension} numbers, these have {dimension}; "
+                f"use the model that the gallery was made with: {shown(self.path)}"
+            )
+
+    def subject_id(self, name: str) -> str | None:
+        """Return whose name it is, None if nobody's."""
+        found = self.rows("SELECT subject_id FROM subjects WHERE name = ?", name)
+        return str(found[0][0]) if found else None
+
+    def unused_subject_id(self) -> str:
+        """Return a pseudonym nobody has; two of 40 random bits meet once in a long while."""
+        while True:
+            subject_id = new_subject_id()
+            if not self.rows("SELECT 1 FROM subjects WHERE subject_id = ?", subject_id):
+                return subject_id
+
+    def insert(self, subject: SubjectRecord, key: TemplateKey, *, new: bool) -> None:
+        """Add the subject, if new, and its templates."""
+        if new:
+            self.execute(
+                "INSERT INTO subjects VALUES (?, ?, ?)",
+                *(subject.subject_id, subject.name, subject.created_at),
+            )
+        self._connection.executemany(
+            "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(template.template_id, subject.subject_id, key.model, key.segmenter),
+                    *(template.vector.astype("<f4").tobytes(), template.source),
+                    template.created_at,
+                )
+                for template in subject.templates
+            ],
+        )
+
+    def vectors(self, blobs: list[bytes]) -> FloatArray:
+        """Return stored vectors as [M, D] float32, M at least 1; GalleryError if damaged."""
+        size = len(blobs[0])
+        if not size or any(len(blob) != size for blob in blobs):
+            raise damaged(self.path, "templates of different lengths")
+        vectors = np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), -1).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            errors = np.abs(np.linalg.norm(vectors, axis=1) - 1)
+        if not (errors <= NORM_ERROR_MAX).all():
+            raise damaged(self.path, "a template is not of unit norm")
+        return vectors
+
+    def contents(self) -> Contents:
+        """Return everything, subjects and templates by id."""
+        with self.reading():
+            key, _ = self.key_and_dimension()
+            people = self.rows("SELECT subject_id, name, created_at FROM subjects ORDER BY 1")
+            rows = self.rows(
+                "SELECT subject_id, template_id, vector, source, created_at FROM templates "
+                "ORDER BY 1, 2"
+            )
+        vectors = self.vectors([row[2] for row in rows]) if rows else ()
+        templates = {
+            owner: tuple(TemplateRecord(row[1], vector, row[3], row[4]) for row, vector in group)
+            for owner, group in groupby(
+                zip(rows, vectors, strict=True), key=lambda pair: str(pair[0][0])
+            )
+        }
+        return Contents(
+            key,
+            tuple(
+                SubjectRecord(subject_id, name, created_at, templates.get(subject_id, ()))
+                for subject_id, name, created_at in people
+            ),
+        )
