@@ -1,0 +1,1 @@
+"""Synthetic walkers: bodies, recorded gait, clothes, cameras and pictures with exact masks."""
