@@ -66,6 +66,7 @@ class EventBuilder:
     """Totals of the run; :meth:`frame` updates them."""
     _told: dict[int, _Told] = field(default_factory=dict, init=False, repr=False)
     _frame: dict[str, Any] = field(init=False, repr=False)
+    _quoted_name: str = field(init=False, repr=False)
     _sequence: int = field(default=0, init=False, repr=False)
     _times: LiveTimes = field(default_factory=LiveTimes, init=False, repr=False)
     _stats_slot: int = field(default=0, init=False, repr=False)
@@ -75,6 +76,8 @@ class EventBuilder:
         if not re.fullmatch(r"[0-9A-Za-z._-]{1,64}", self.run_id):
             raise ValueError(f"a run id is 1 to 64 of 0-9 A-Z a-z . _ -, not {self.run_id!r}")
         self.source_name = public_name(self.source_name)
+        # "replace" is for file names that are not UTF-8.
+        self._quoted_name = quote(self.source_name, safe="", errors="replace")
         size = list(self.frame_size_wh)
         self._frame = {"index": 0, "epoch": 0, "media_time_secs": 0.0, "size_wh_px": size}
 
@@ -219,7 +222,7 @@ class EventBuilder:
             "specversion": "1.0",
             "id": f"{self.run_id}-{sequence}",
             "type": kind,
-            "source": f"urn:rt-gait:source:{quote(self.source_name, safe='')}",
+            "source": f"urn:rt-gait:source:{self._quoted_name}",
             "subject": f"run/{self.run_id}{subject}",
             "time": now.isoformat(timespec="microseconds") + "Z",
             "dataschema": schema.DATA_SCHEMA,

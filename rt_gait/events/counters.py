@@ -60,7 +60,7 @@ class Counters:
         self._next_index, self._epoch = frame.index + 1, frame.epoch
         self.media_time_secs = frame.time_secs
         self.tracks += len(result.started)
-        self.windows += result.windows
+        self.windows += len(result.embeddings)
         self.silhouettes += len(result.silhouettes)
         for reason in result.rejections.values():
             self.rejections[reason.value] += 1

@@ -6,6 +6,7 @@ with more fields and unknown types of events included.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ def _lines(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 yield from run.summary() if run else ()
                 run = _Run()
             line = run.tell(event)
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DamagedInputError(
                 f"event {number} of the log does not keep to the schema ({error!r}); check it with "
                 "the schema that rt-gait carries"
@@ -91,7 +92,7 @@ class _Run:
             self.subjects[track] for track, state in self.states.items() if state == "known"
         }
         by_state = ", ".join(f"{counts[state]} {state}" for state in _STATES)
-        known = f" ({len(subjects)} subjects)" if subjects else ""
+        known = f" ({len(subjects)} subject{'s' * (len(subjects) != 1)})" if subjects else ""
         yield f"tracks {len(self.states)}: {by_state}{known}"
         if self.frames:
             yield "frames " + ", ".join(
@@ -133,7 +134,9 @@ class _Run:
         return f"{identity['state']}{who} ({', '.join(evidence)})"
 
     def _at(self, media_time_secs: float) -> None:
-        self.media_time_secs = max(self.media_time_secs, float(media_time_secs))
+        if not math.isfinite(media_time_secs):
+            raise ValueError(f"media time {media_time_secs}")
+        self.media_time_secs = max(self.media_time_secs, media_time_secs)
 
 
 _TELLERS: dict[str, Callable[[_Run, Event], str | None]] = {
@@ -148,8 +151,8 @@ _TELLERS: dict[str, Callable[[_Run, Event], str | None]] = {
 
 def clock(secs: float) -> str:
     """Return a time in seconds as ``mm:ss.s``, or ``h:mm:ss.s`` from an hour on."""
-    tenths = round(secs * 10)
+    tenths = abs(round(secs * 10))
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
-    start = f"{hours}:" if hours else ""
+    start = ("-" if secs < 0 else "") + (f"{hours}:" if hours else "")
     return f"{start}{minutes:02d}:{rest // 10:02d}.{rest % 10}"
