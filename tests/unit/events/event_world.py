@@ -13,6 +13,8 @@ from jsonschema import Draft202012Validator
 from rt_gait.events import EventBuilder, ModelRef, load_schema
 from rt_gait.types import (
     Detections,
+    Embedding,
+    Embedding,
     Frame,
     FrameResult,
     Identity,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from event_world import INSUFFICIENT, KNOWN, builder, result, silhouette
+from event_world import INSUFFICIENT, KNOWN, builder, embedding, result, silhouette
 from hypothesis import given
 from hypothesis import strategies as st
 
