@@ -1,0 +1,203 @@
+"""What a source of frames is, and how one is opened.
+
+A :class:`Source` gives :class:`~rt_gait.types.Frame` records until ``read()`` answers None. It
+belongs to one thread at a time: the thread that reads is the one that closes.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeVar, runtime_checkable
+
+from rt_gait.errors import SourceOpenError, UsageError
+from rt_gait.types import Frame
+
+MAX_FRAME_PX = 8192 * 4096
+"""Largest picture accepted, in pixels: 8K UHD (7680x4320) and 8K DCI fit. One such picture is
+100 MB of BGR, and a few bytes of a crafted header can ask for far more."""
+
+MAX_FRAME_RATE = 1000.0
+"""Highest frame rate believed, in Hz; above it a header or a flag is wrong."""
+
+DEFAULT_FOLDER_RATE = 25.0
+"""Frames per second of an image folder when nothing else is said (PAL, and most gait data sets)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known about a source once it is open."""
+
+    name: str
+    """File or folder name, or ``camera0``: never a full path, never a secret."""
+    live: bool
+    """True when frames come at their own pace and cannot be asked for again."""
+    width_px: int
+    """Width of the first frame as it is delivered, rotation applied."""
+    height_px: int
+    """Height of the first frame as it is delivered, rotation applied."""
+    frame_rate: Fraction | None
+    """Nominal frames per second, > 0; None when unknown. Frames carry their own times."""
+    frame_count: int | None
+    """Frames the container declares, or pictures in a folder; an estimate; None when unknown."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Something that gives frames."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known about the source; does not change."""
+
+    @property
+    def decode_errors(self) -> int:
+        """Pictures that could not be decoded so far and were left out."""
+
+    def read(self) -> Frame | None:
+        """Return the next frame, or None at the end, again and again.
+
+        The first frame has index 0 and time 0. Times never decrease within an epoch.
+
+        Raises:
+            DamagedInputError: the file ends before it should; raised after the last good frame.
+            SourceLostError: a camera stopped giving frames.
+        """
+
+    def close(self) -> None:
+        """Let go of the file or device; may be called twice. Reading then gives None."""
+
+    def __enter__(self) -> Source:
+        """Return the source."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the source."""
+
+
+_S = TypeVar("_S", bound="BaseSource")
+
+
+class BaseSource(ABC):
+    """What the sources of this package share: info, the error count, the context manager."""
+
+    def __init__(self, info: SourceInfo) -> None:
+        self._info = info
+        self._decode_errors = 0
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known about the source; does not change."""
+        return self._info
+
+    @property
+    def decode_errors(self) -> int:
+        """Pictures that could not be decoded so far and were left out."""
+        return self._decode_errors
+
+    @abstractmethod
+    def read(self) -> Frame | None:
+        """Return the next frame, or None at the end; see :class:`Source`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file or device; may be called twice."""
+
+    def __enter__(self: _S) -> _S:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_source(
+    *, video: Path | None, camera: int | None, frame_rate: float | None = None
+) -> Source:
+    """Open a video file, a folder of pictures or a camera.
+
+    Args:
+        video: A video file, or a folder of pictures taken in natural order.
+        camera: Number of a local camera, 0 upwards. One of ``video`` and ``camera`` is given.
+        frame_rate: Frames per second, 0 < rate <= 1000. Replaces the timestamps of a file by
+            index / frame_rate (some recordings carry a wrong rate); the rate of a folder,
+            25 without. Not for cameras.
+
+    Raises:
+        SourceOpenError: the source cannot be opened.
+        UsageError: both or neither source, or a frame rate that cannot be used.
+    """
+    if (video is None) == (camera is None):
+        raise UsageError("expected one source, a video or a camera; give exactly one of the two")
+    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
+        raise UsageError(f"expected a frame rate above 0, got {frame_rate}; give frames per second")
+    if frame_rate is not None and frame_rate > MAX_FRAME_RATE:
+        raise UsageError(f"expected a frame rate of at most {MAX_FRAME_RATE:g}, got {frame_rate}")
+    if camera is not None:
+        return _open_camera(camera, frame_rate)
+    assert video is not None  # noqa: S101 - one of the two is set, checked above
+    if video.is_dir():
+        from rt_gait.video.folder import ImageFolder
+
+        return ImageFolder(video, frame_rate=frame_rate)
+    check_file(video)
+    from rt_gait.video.file import VideoFile
+
+    return VideoFile(video, frame_rate=frame_rate)
+
+
+def _open_camera(camera: int, frame_rate: float | None) -> Source:
+    if camera < 0:
+        raise UsageError(f"expected a camera number of 0 or more, got {camera}")
+    if frame_rate is not None:
+        raise UsageError(
+            "a frame rate is for recordings; a camera keeps its own time: leave it out"
+        )
+    from rt_gait.video.device import CameraDevice
+
+    return CameraDevice(camera)
+
+
+def check_file(path: Path) -> None:
+    """Raise SourceOpenError unless ``path`` is a regular, readable file that is not empty."""
+    shown = repr(str(path))
+    try:
+        if path.is_char_device():
+            raise SourceOpenError(
+                f"expected a video file, got a device; for a camera give its number: {shown}"
+            )
+        if path.exists() and not path.is_file():
+            raise SourceOpenError(f"expected a video file, got something else: {shown}")
+        with path.open("rb") as file:
+            head = file.read(1)
+    except FileNotFoundError:
+        raise SourceOpenError(
+            f"expected a video file or a folder of pictures, found nothing; check the path: {shown}"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceOpenError(f"the video cannot be opened ({reason}): {shown}") from None
+    if not head:
+        raise SourceOpenError(
+            f"expected a video file, got an empty file (0 bytes); record or copy it again: {shown}"
+        )
+
+
+def exact_rate(frame_rate: float) -> Fraction:
+    """Return a frame rate in Hz as a fraction; 29.97 becomes 30000/1001."""
+    ntsc = Fraction(round(frame_rate * 1.001) * 1000, 1001)
+    if abs(float(ntsc) - frame_rate) < 0.005:
+        return ntsc
+    return Fraction(frame_rate).limit_denominator(1000)
