@@ -70,7 +70,11 @@ class Counters:
             self.identities[identity.state.value] += 1
 
     def drop(self, frames: int) -> None:
-        """Count frames captured and left out that no later gap in the index will show."""
+        """Count frames captured and left out that no later gap in the index will show.
+
+        Nothing is taken back: fewer than one are none.
+        """
+        frames = max(0, frames)
         self.captured += frames
         self.dropped += frames
         self._next_index += frames

@@ -14,7 +14,6 @@ from rt_gait.events import EventBuilder, ModelRef, load_schema
 from rt_gait.types import (
     Detections,
     Embedding,
-    Embedding,
     Frame,
     FrameResult,
     Identity,

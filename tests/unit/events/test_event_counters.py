@@ -42,6 +42,8 @@ def test_frames_told_as_dropped_are_not_counted_again_as_a_gap() -> None:
     counters.drop(3)
     counters.update(result(4))
     assert (counters.captured, counters.processed, counters.dropped) == (5, 2, 3)
+    counters.drop(-2)
+    assert (counters.captured, counters.processed, counters.dropped) == (5, 2, 3)
 
 
 def test_a_source_that_counts_anew_after_a_reconnect() -> None:
