@@ -196,7 +196,7 @@ class FrameResult:
     """Track id to the reason its picture in this frame was left out."""
     identities: dict[int, Identity] = field(default_factory=dict)
     """Every track in ``tracks``."""
-    windows: int = 0
-    """Windows embedded in this frame."""
+    embeddings: tuple[Embedding, ...] = ()
+    """Of the windows that fell due in this frame."""
     stage_secs: dict[str, float] = field(default_factory=dict)
     """Seconds spent by each stage."""

@@ -136,7 +136,7 @@ def measure(
         if index < WARM_UP_FRAMES:
             continue
         silhouettes += len(result.silhouettes)
-        windows += result.windows
+        windows += len(result.embeddings)
         networks_secs = sum(result.stage_secs[stage] for stage in ("detect", "embed"))
         totals = {"step": step_secs, "overhead": step_secs - networks_secs}
         for stage, spent_secs in (result.stage_secs | totals).items():

@@ -34,11 +34,7 @@ def usable_mask(
     if detections.scores[index] < LEAST_SCORE:
         return Rejection.LOW_SCORE
     height, width = frame_hw
-    if (
-        min(box[0], box[1]) < EDGE_PX
-        or box[2] > width - EDGE_PX
-        or box[3] > height - EDGE_PX
-    ):
+    if min(box[0], box[1]) < EDGE_PX or box[2] > width - EDGE_PX or box[3] > height - EDGE_PX:
         return Rejection.CUT_BY_FRAME
     if box[3] - box[1] < LEAST_HEIGHT_PX:
         return Rejection.TOO_SMALL
@@ -86,7 +82,7 @@ def _touch(a: Mask, b: Mask) -> bool:
 
 
 def _cut(mask: Mask, x1: int, y1: int, x2: int, y2: int) -> UInt8Array:
-    """Return the part of a mask in a rectangle of the frame, [y2 - y1, x2 - x1] uint8 of 0 and 1."""
+    """Return the part of a mask in a rectangle of the frame as [y2-y1, x2-x1] of 0 and 1."""
     part = np.zeros((y2 - y1, x2 - x1), np.uint8)
     h, w = mask.pixels.shape
     left, top = max(x1, mask.x_px), max(y1, mask.y_px)

@@ -40,12 +40,16 @@ class OnnxModel:
         options.intra_op_num_threads = usable_cpus()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Idle threads that spin take the processors away from the other stages.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         providers = [p for p in wanted if p in onnxruntime.get_available_providers()]
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # onnxruntime raises a different class for each kind of damage
-            raise ModelError(f"not a model ONNX Runtime can load ({_first_line(error)}): {path}") from error
+            raise ModelError(
+                f"not a model ONNX Runtime can load ({_first_line(error)}): {path}"
+            ) from error
         self.inputs = self._session.get_inputs()
         self.outputs = self._session.get_outputs()
         if info is not None:

@@ -98,9 +98,7 @@ class SortTracker:
         similarity[np.ix_(tentative, detections.scores < START_SCORE)] = 0
         return match(similarity, LEAST_IOU)
 
-    def _see(
-        self, entry: _Entry, detections: Detections, column: int, time_secs: float
-    ) -> None:
+    def _see(self, entry: _Entry, detections: Detections, column: int, time_secs: float) -> None:
         entry.box, entry.detection = detections.boxes_xyxy_px[column], column
         entry.filter.update(entry.box)
         entry.last_seen_secs = time_secs

@@ -1,0 +1,51 @@
+# make demo   install, then recognise people in the sample video
+# make test   install, then run the tests
+# make lint   format, style, types and layers
+# make bench  tracking accuracy and stage times (RT_GAIT_DATA names the folder of the videos)
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= out
+BIN := $(VENV)/bin
+export PYTHONWARNINGS ?= default
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/core.done
+	mkdir -p $(OUT)
+	$(BIN)/rt-gait --video samples/crossing.mp4 --gallery samples/people.gallery \
+		--save $(OUT)/demo.mp4 --events $(OUT)/demo.jsonl --headless --overwrite
+	$(BIN)/rt-gait replay $(OUT)/demo.jsonl
+	@echo "Watch $(OUT)/demo.mp4; the event log is $(OUT)/demo.jsonl"
+
+test: $(VENV)/dev.done
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.done
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/core.done
+	$(BIN)/python -m rt_gait.bench.stages
+	$(BIN)/python -m rt_gait.bench.tracking --gt $(RT_GAIT_DATA)/mot15/PETS09-S2L1/gt.txt \
+		--video $(RT_GAIT_DATA)/video/vtest.avi
+	$(BIN)/python -m rt_gait.bench.tracking --gt $(RT_GAIT_DATA)/mot15/TUD-Campus/gt.txt \
+		--video $(RT_GAIT_DATA)/video/TUD-Campus.mp4
+
+clean:
+	rm -rf $(VENV) $(OUT) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The versions are pinned and checked against their hashes; pip's own index settings apply.
+$(VENV)/core.done: requirements/core.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/core.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/dev.done: requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

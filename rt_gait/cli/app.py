@@ -1,0 +1,168 @@
+"""``rt-gait``: options and commands. What they do is imported when they run, not before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rt_gait import __version__
+from rt_gait.cli.gallery import gallery_app
+
+app = typer.Typer(
+    name="rt-gait",
+    help="Recognise people by the way they walk, in a video or live.",
+    epilog="Example: rt-gait --video lobby.mp4 --gallery people.gallery --save out.mp4",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(gallery_app, name="gallery")
+
+_IN, _OUT, _WHO = "Input", "Output", "Recognition"
+
+
+def _opt(*names: str, text: str, panel: str | None = None) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        *names, help=text, rich_help_panel=panel, show_default=False
+    )
+    return option
+
+
+Gallery = Annotated[
+    Path | None, _opt("--gallery", text="Enrolled people, a file made by enroll", panel=_WHO)
+]
+Model = Annotated[str | None, _opt("--model", text="Gait model (default gei)", panel=_WHO)]
+Detector = Annotated[
+    str | None,
+    _opt(
+        "--detector",
+        text="Person segmenter, or Ultralytics -seg weights (default person_seg)",
+        panel=_WHO,
+    ),
+]
+Config = Annotated[Path | None, _opt("--config", text="Settings in a TOML file", panel=_IN)]
+Fps = Annotated[
+    float | None,
+    _opt("--fps", text="Frame rate to use in place of the video's timestamps", panel=_IN),
+]
+Overwrite = Annotated[
+    bool | None, _opt("--overwrite", text="Replace outputs that exist", panel=_OUT)
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rt-gait {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    video: Annotated[
+        Path | None, _opt("--video", text="Video file, or folder of pictures", panel=_IN)
+    ] = None,
+    camera: Annotated[int | None, _opt("--camera", text="Number of a camera", panel=_IN)] = None,
+    fps: Fps = None,
+    config: Config = None,
+    save: Annotated[
+        Path | None, _opt("--save", "-o", text="Annotated video, MP4", panel=_OUT)
+    ] = None,
+    events: Annotated[
+        str | None, _opt("--events", text="Event log, JSON Lines; - for stdout", panel=_OUT)
+    ] = None,
+    mot: Annotated[
+        Path | None, _opt("--mot", text="Tracks in MOTChallenge format", panel=_OUT)
+    ] = None,
+    dump_silhouettes: Annotated[
+        Path | None,
+        _opt("--dump-silhouettes", text="Folder for track_<id>.npz silhouettes", panel=_OUT),
+    ] = None,
+    show: Annotated[
+        bool | None,
+        _opt("--show/--headless", text="Window (default: for cameras, with a display)", panel=_OUT),
+    ] = None,
+    overwrite: Overwrite = None,
+    gallery: Gallery = None,
+    model: Model = None,
+    detector: Detector = None,
+    version: Annotated[
+        bool | None,
+        typer.Option("--version", help="Print the version", is_eager=True, callback=_print_version),
+    ] = None,
+) -> None:
+    """Recognise people by the way they walk, in a video or live."""
+    if context.invoked_subcommand is not None:
+        return
+    from rt_gait.cli.run import run_command
+
+    flags = {k: v for k, v in context.params.items() if k not in ("config", "version")}
+    raise typer.Exit(run_command(config, flags))
+
+
+@app.command()
+def enroll(
+    subject: Annotated[str, _opt("--subject", text="Name of the person")],
+    video: Annotated[Path, _opt("--video", text="Video of the person walking")],
+    gallery: Annotated[
+        Path | None, _opt("--gallery", text="File to add to (default people.gallery)")
+    ] = None,
+    track: Annotated[
+        int | None, _opt("--track", text="Which person, where the video shows several")
+    ] = None,
+    model: Model = None,
+    detector: Detector = None,
+    fps: Fps = None,
+    config: Config = None,
+) -> None:
+    """Add a person to a gallery from a video."""
+    from rt_gait.cli.enroll import enroll_command
+
+    flags = {"video": video, "gallery": gallery, "model": model, "detector": detector, "fps": fps}
+    enroll_command(config, flags, subject=subject, track=track)
+
+
+@app.command()
+def embed(
+    files: Annotated[list[Path], typer.Argument(help="Files made by --dump-silhouettes")],
+    out: Annotated[Path, _opt("--out", text="File to write, .npz")],
+    model: Model = None,
+    config: Config = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """Turn dumped silhouettes into the embeddings of their windows."""
+    from rt_gait.cli.embed import embed_command
+
+    embed_command(config, {"model": model, "overwrite": overwrite}, files=files, out=out)
+
+
+@app.command()
+def replay(
+    events: Annotated[Path, typer.Argument(help="Event log made by --events")],
+) -> None:
+    """Tell the story of an event log."""
+    from rt_gait.events.read import EventReader
+    from rt_gait.events.replay import timeline
+
+    for line in timeline(EventReader(events)):
+        typer.echo(line)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the event log."""
+    import json
+
+    from rt_gait.events.schema import load_schema
+
+    typer.echo(json.dumps(load_schema(), indent=2))
+
+
+@app.command()
+def doctor(config: Config = None) -> None:
+    """Check this installation, and say what to do about what is missing."""
+    from rt_gait.cli.doctor import doctor_command
+
+    raise typer.Exit(doctor_command(config))

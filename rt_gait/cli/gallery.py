@@ -1,0 +1,88 @@
+"""``rt-gait gallery``: who is enrolled, and changing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+gallery_app = typer.Typer(help="List, show, rename, remove, export or import enrolled people.")
+
+File = Annotated[Path, typer.Option("--gallery", help="Gallery file", show_default=True)]
+Name = Annotated[str, typer.Argument(help="Name of a person")]
+_DEFAULT = Path("people.gallery")
+
+
+@gallery_app.command("list")
+def list_people(gallery: File = _DEFAULT) -> None:
+    """List who is enrolled."""
+    from rt_gait.identity.gallery import Gallery
+
+    with Gallery.open(gallery, read_only=True) as opened:
+        people = opened.subjects()
+    for person in people:
+        typer.echo(
+            f"{person.name}\t{person.subject_id}\t{person.templates} templates\t{person.created_at}"
+        )
+    if not people:
+        typer.echo("nobody is enrolled", err=True)
+
+
+@gallery_app.command()
+def show(name: Name, gallery: File = _DEFAULT) -> None:
+    """Show one person: pseudonym, templates, models, sources."""
+    from rt_gait.identity.gallery import Gallery
+
+    with Gallery.open(gallery, read_only=True) as opened:
+        person, sources, key = opened.subject(name), opened.sources(name), opened.key
+    typer.echo(f"name        {person.name}")
+    typer.echo(f"subject id  {person.subject_id}")
+    typer.echo(f"enrolled    {person.created_at}")
+    typer.echo(f"templates   {person.templates}")
+    for source, count in sources.items():
+        typer.echo(f"  {count} from {source}")
+    if key is not None:
+        typer.echo(f"gait model  {key.model}\nsegmenter   {key.segmenter}")
+
+
+@gallery_app.command()
+def rename(name: Name, new_name: Name, gallery: File = _DEFAULT) -> None:
+    """Give a person another name."""
+    from rt_gait.identity.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        opened.rename(name, new_name)
+
+
+@gallery_app.command()
+def remove(name: Name, gallery: File = _DEFAULT) -> None:
+    """Remove a person and everything held of them."""
+    from rt_gait.identity.gallery import Gallery
+
+    with Gallery.open(gallery) as opened:
+        opened.remove(name)
+
+
+@gallery_app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write; it is not encrypted")],
+    gallery: File = _DEFAULT,
+) -> None:
+    """Write everything into one JSON file, for import elsewhere."""
+    from rt_gait.identity.gallery import Gallery
+
+    with Gallery.open(gallery, read_only=True) as opened:
+        opened.export(file)
+
+
+@gallery_app.command("import")
+def import_people(
+    file: Annotated[Path, typer.Argument(help="File made by export")], gallery: File = _DEFAULT
+) -> None:
+    """Take in people from an export."""
+    from rt_gait.identity.gallery import Gallery
+
+    with Gallery.create_or_open(gallery) as opened:
+        added = opened.import_(file)
+    typer.echo(f"{added} templates added", err=True)

@@ -1,0 +1,137 @@
+"""The main job: a source through the pipeline to the outputs."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from rt_gait import __version__
+from rt_gait.assembly import Assembled, assemble, check_models
+from rt_gait.cli.progress import Progress
+from rt_gait.config import Settings, load_settings
+from rt_gait.errors import ExitCode, UsageError
+from rt_gait.events.build import EventBuilder
+from rt_gait.events.data import ModelRef
+from rt_gait.events.log import EventLog
+from rt_gait.outputs.mot import MotFile
+from rt_gait.outputs.output import Output, check_file, check_folder
+from rt_gait.outputs.screen import Screen, has_display
+from rt_gait.outputs.silhouettes import SilhouetteDump
+from rt_gait.runner import Runner, RunReport, Stop
+from rt_gait.video.source import Source, open_source
+
+
+def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
+    """Run, print a summary, and return the exit code."""
+    settings = load_settings(config, **flags)
+    if settings.video is None and settings.camera is None:
+        raise UsageError("nothing to do: give --video FILE or --camera N (rt-gait --help)")
+    _check_outputs(settings)
+    check_models(settings)
+    with open_source(
+        video=settings.video, camera=settings.camera, frame_rate=settings.fps
+    ) as source:
+        assembled = assemble(settings)
+        stop = Stop()
+        builder = new_builder(assembled, source)
+        log = _open_log(settings)
+        if log is not None:
+            log.write(builder.run_started(settings.model_dump(mode="json"), versions()))
+        with Progress(source.info) as progress:
+            report = Runner(
+                source=source,
+                pipeline=assembled.pipeline,
+                builder=builder,
+                log=log,
+                outputs=_open_outputs(settings, assembled, source, stop),
+                on_frame=progress.update,
+                stop=stop,
+            ).run()
+    _summarise(report, settings, assembled)
+    return report.exit_code
+
+
+def _check_outputs(settings: Settings) -> None:
+    files = [settings.save, settings.mot]
+    if settings.events not in (None, "-"):
+        files.append(Path(str(settings.events)))
+    named = [path for path in files if path is not None]
+    for path in named:
+        check_file(path, overwrite=settings.overwrite)
+    inputs = [p for p in (settings.video, settings.gallery) if p is not None]
+    absolute = [p.resolve() for p in [*named, *inputs]]
+    if len(set(absolute)) < len(absolute):
+        raise UsageError("two of --video, --gallery, --save, --events and --mot name one file")
+    if settings.dump_silhouettes is not None:
+        check_folder(settings.dump_silhouettes, overwrite=settings.overwrite)
+
+
+def new_builder(assembled: Assembled, source: Source) -> EventBuilder:
+    """Return the maker of the events of a new run."""
+    # Sortable by time, unlikely to meet another.
+    run_id = f"{int(time.time() * 1000):012x}{secrets.token_hex(4)}"
+    return EventBuilder(
+        run_id=run_id,
+        source_name=source.info.name,
+        frame_size_wh=(source.info.width_px, source.info.height_px),
+        model=ModelRef(*assembled.key.model.split("@")),
+        gallery_revision=assembled.gallery_revision,
+        utc_now=lambda: datetime.now(timezone.utc),
+        live=source.info.live,
+    )
+
+
+def _open_log(settings: Settings) -> EventLog | None:
+    if settings.events is None:
+        return None
+    return EventLog("-" if settings.events == "-" else Path(settings.events))
+
+
+def _open_outputs(
+    settings: Settings, assembled: Assembled, source: Source, stop: Stop
+) -> list[Output]:
+    show = settings.show if settings.show is not None else source.info.live and has_display()
+    outputs: list[Output] = []
+    if show or settings.save is not None:
+        outputs.append(Screen(assembled.names, save=settings.save, show=show, on_quit=stop.request))
+    if settings.mot is not None:
+        outputs.append(MotFile(settings.mot))
+    if settings.dump_silhouettes is not None:
+        outputs.append(SilhouetteDump(settings.dump_silhouettes))
+    return outputs
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    from importlib.metadata import version
+
+    names = ("numpy", "opencv-python", "onnxruntime", "av", "filterpy", "scipy")
+    found = {name: version(name) for name in names}
+    return {"rt-gait": __version__, "python": platform.python_version()} | found
+
+
+def _summarise(report: RunReport, settings: Settings, assembled: Assembled) -> None:
+    frames = report.counters
+    rate = frames.processed / report.wall_secs if report.wall_secs else 0.0
+    tell = sys.stderr.write
+    if report.exit_code is not ExitCode.OK:
+        tell(f"error: {report.reason}\n" if report.reason != "stopped" else "stopped\n")
+    tell(
+        f"{frames.processed} frames in {report.wall_secs:.1f} s ({rate:.1f} a second), "
+        f"{frames.dropped} dropped, {frames.decode_errors} unreadable\n"
+    )
+    states = ", ".join(f"{count} {state}" for state, count in sorted(report.people.items()))
+    tell(f"{sum(report.people.values())} people followed{': ' + states if states else ''}\n")
+    known = sorted(assembled.names.get(s, s) for s in report.recognised)
+    if known:
+        tell(f"recognised: {', '.join(known)}\n")
+    written = (settings.save, settings.events, settings.mot, settings.dump_silhouettes)
+    for path in written:
+        if path is not None and str(path) != "-":
+            tell(f"wrote {path}\n")

@@ -1,0 +1,120 @@
+"""Settings: flag > ``RT_GAIT_*`` environment > TOML file > default."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from rt_gait.errors import UsageError
+from rt_gait.serving.repository import default_models_dir
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class Settings(BaseSettings):
+    """Everything a run can be told."""
+
+    toml_file: ClassVar[Path | None] = None
+    model_config = SettingsConfigDict(env_prefix="RT_GAIT_", extra="forbid", frozen=True)
+
+    video: Path | None = Field(None, description="Video file, or folder of pictures")
+    camera: int | None = Field(None, ge=0, description="Number of a camera")
+    fps: float | None = Field(
+        None, gt=0, le=1000, description="Frame rate to use in place of the source's timestamps"
+    )
+    save: Path | None = Field(None, description="Annotated video, MP4")
+    events: str | None = Field(None, description="Event log, JSON Lines; - for standard output")
+    mot: Path | None = Field(None, description="Tracks in MOTChallenge format")
+    dump_silhouettes: Path | None = Field(None, description="Folder for silhouettes by track")
+    show: bool | None = Field(None, description="Window; by default for a camera with a display")
+    overwrite: bool = Field(False, description="Replace outputs that exist")
+    gallery: Path | None = Field(None, description="Enrolled people, one SQLite file")
+    detector: str = Field("person_seg", description="Model, or Ultralytics weights")
+    model: str = Field("gei", description="Gait model of the model repository")
+    models_dir: Path = Field(
+        default_factory=default_models_dir, description="Model repository to read"
+    )
+    known_score: float | None = Field(
+        None, ge=-1, le=1, description="Similarity from which a person is known"
+    )
+    candidate_score: float | None = Field(
+        None, ge=-1, le=1, description="Similarity from which a person is a candidate"
+    )
+    margin: float | None = Field(
+        None, ge=0, le=2, description="Lead over the next subject that 'known' needs"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Settings:
+        if self.video is not None and self.camera is not None:
+            raise ValueError("give --video or --camera, not both")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - named by pydantic
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources; the TOML file is the one that ``load_settings`` was given."""
+        toml = TomlConfigSettingsSource(settings_cls, cls.toml_file)
+        return init_settings, env_settings, toml
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """Gather the settings of a run.
+
+    Args:
+        config: TOML file.
+        flags: Settings given on the command line; None means not given.
+
+    Raises:
+        UsageError: a file that cannot be read, a key that does not exist, a value out of range.
+    """
+    if config is not None:
+        _read_check(config)
+    given = {name: value for name, value in flags.items() if value is not None}
+
+    class FromFile(Settings):
+        toml_file = config
+
+    try:
+        return FromFile(**given)
+    except ValidationError as error:
+        raise UsageError(_explain(error, config)) from None
+
+
+def _read_check(config: Path) -> None:
+    try:
+        tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration ({error.strerror}): {config}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the configuration is not TOML ({error}): {config}") from error
+
+
+def _explain(error: ValidationError, config: Path | None) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(sorted(Settings.model_fields))
+        return f"there is no setting {key!r} (in {config}); settings: {known}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    return f"setting {key!r}: {message[0].lower()}{message[1:]}, not {problem['input']!r}"

@@ -1,0 +1,41 @@
+"""Tracks in MOTChallenge's text format, so that any tracking benchmark can read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rt_gait.errors import OutputError
+from rt_gait.types import FrameResult
+
+
+class MotFile:
+    """One line for each person seen: frame, id, left, top, width, height, score, -1, -1, -1.
+
+    Frames and ids count from 1; boxes are in pixels.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("w", encoding="ascii", buffering=1)
+        except OSError as error:
+            raise OutputError(f"cannot write ({error.strerror}): {path}") from error
+
+    def write(self, result: FrameResult) -> None:
+        """Add the people seen in one frame."""
+        for track in result.tracks:
+            if track.detection is None:
+                continue
+            x1, y1, x2, y2 = track.box_xyxy_px.tolist()
+            line = (
+                f"{result.frame.index + 1},{track.track_id},{x1:.2f},{y1:.2f},"
+                f"{x2 - x1:.2f},{y2 - y1:.2f},{track.score:.4f},-1,-1,-1\n"
+            )
+            try:
+                self._file.write(line)
+            except OSError as error:
+                raise OutputError(f"cannot write ({error.strerror}): {self._path}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

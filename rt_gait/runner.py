@@ -1,0 +1,229 @@
+"""Running a source through the pipeline: the capture thread, signals, the end.
+
+Capture has a thread of its own, because a read from a stalled camera can block for half a minute
+and signals reach only the main thread. Files hand every frame over; a live source hands over the
+latest one, so that results are late by one frame at most, and counts the rest as dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from rt_gait.errors import ExitCode, OutputError, RtGaitError
+from rt_gait.events.build import EventBuilder
+from rt_gait.events.counters import Counters
+from rt_gait.events.log import EventLog
+from rt_gait.outputs.output import Output
+from rt_gait.pipeline import Pipeline
+from rt_gait.types import Frame, FrameResult, IdentityState, TrackSummary
+from rt_gait.video.mailbox import BoundedQueue, LatestSlot
+from rt_gait.video.source import Source
+
+_POLL_SECS = 0.1
+_DRAIN_SECS = 5.0
+"""Time a capture thread gets to notice the end; a camera that hangs longer is left behind."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run ended."""
+
+    exit_code: ExitCode
+    reason: str
+    """One line: ``finished``, ``stopped``, or what went wrong."""
+    counters: Counters
+    people: dict[str, int]
+    """Tracks by the state of their identity when they ended."""
+    recognised: frozenset[str]
+    """Subjects that were known at the end of a track."""
+    wall_secs: float
+
+
+class Stop:
+    """A wish to end the run, made by a signal, a key, or a full disk."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def request(self) -> None:
+        """Ask the run to end after the current frame."""
+        self._event.set()
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run should end."""
+        return self._event.is_set()
+
+
+class Runner:
+    """One run over one source. It closes the source and the outputs, whatever happens.
+
+    Args:
+        source: Where frames come from.
+        pipeline: What is done with them.
+        builder: Makes the events and keeps the counters.
+        log: Where events go, if anywhere.
+        outputs: What else is written.
+        on_frame: Called after each frame, to show progress.
+        stop: Shared with whoever may end the run.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        pipeline: Pipeline,
+        builder: EventBuilder,
+        log: EventLog | None = None,
+        outputs: Sequence[Output] = (),
+        on_frame: Callable[[FrameResult, Counters], None] | None = None,
+        stop: Stop | None = None,
+    ) -> None:
+        self._source = source
+        self._pipeline = pipeline
+        self._builder = builder
+        self._log = log
+        self._outputs = outputs
+        self._on_frame = on_frame
+        self._stop = stop or Stop()
+        self._live = source.info.live
+        self._mailbox: BoundedQueue | LatestSlot = LatestSlot() if self._live else BoundedQueue()
+        self._first_frame_clock_secs: float | None = None
+        self._people: Counter[str] = Counter()
+        self._recognised: set[str] = set()
+
+    def run(self) -> RunReport:
+        """Process the source to its end, or until stopped; bad input ends in the exit code.
+
+        Raises:
+            Exception: a defect of rt-gait itself, after everything has been closed.
+        """
+        start_secs = time.monotonic()
+        capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        capture.start()
+        code, reason = ExitCode.INTERNAL, "internal error"
+        try:
+            with _signals(self._stop):
+                code, reason = self._consume(start_secs)
+        finally:
+            self._mailbox.stop()
+            capture.join(_DRAIN_SECS)
+            code, reason = self._end(code, reason, still_reading=capture.is_alive())
+        return RunReport(
+            exit_code=code,
+            reason=reason,
+            counters=self._builder.counters,
+            people=dict(self._people),
+            recognised=frozenset(self._recognised),
+            wall_secs=time.monotonic() - start_secs,
+        )
+
+    def _capture(self) -> None:
+        error: Exception | None = None
+        try:
+            while not self._stop.requested:
+                frame = self._source.read()
+                if frame is None:
+                    break
+                if self._first_frame_clock_secs is None:
+                    self._first_frame_clock_secs = time.monotonic() - frame.time_secs
+                if not self._mailbox.put(frame):
+                    break
+        except Exception as caught:  # handed to the main thread, which raises or reports it
+            error = caught
+        self._mailbox.close(error)
+
+    def _consume(self, start_secs: float) -> tuple[ExitCode, str]:
+        try:
+            self._emit(self._builder.source_state("online"))
+            while not self._stop.requested:
+                try:
+                    frame = self._mailbox.get(_POLL_SECS)
+                except TimeoutError:
+                    continue
+                if frame is None:
+                    return ExitCode.OK, "finished"
+                self._process(frame, start_secs)
+        except RtGaitError as error:
+            return error.exit_code, str(error)
+        return (ExitCode.OK if self._live else ExitCode.INTERRUPTED), "stopped"
+
+    def _process(self, frame: Frame, start_secs: float) -> None:
+        result = self._pipeline.step(frame)
+        self._count_people(result.ended)
+        now_secs = time.monotonic()
+        age_secs = None
+        if self._live and self._first_frame_clock_secs is not None:
+            age_secs = now_secs - self._first_frame_clock_secs - frame.time_secs
+        self._emit(self._builder.frame(result, age_secs=age_secs))
+        self._emit(self._builder.stats(now_secs - start_secs if self._live else None))
+        for output in self._outputs:
+            output.write(result)
+        if self._on_frame is not None:
+            self._on_frame(result, self._builder.counters)
+
+    def _end(self, code: ExitCode, reason: str, *, still_reading: bool) -> tuple[ExitCode, str]:
+        """Close everything and tell the end; the first thing that goes wrong is the reason."""
+        counters = self._builder.counters
+        counters.drop(self._mailbox.captured - counters.captured)
+        counters.decode_errors = self._source.decode_errors
+        for output in self._outputs:
+            try:
+                output.close()
+            except OutputError as error:
+                if code is ExitCode.OK:
+                    code, reason = error.exit_code, str(error)
+        if not still_reading:
+            self._source.close()
+        try:
+            ended = self._pipeline.finish()
+            self._count_people(ended)
+            self._emit(self._builder.tracks_ended(ended))
+            self._emit(self._builder.source_state("ended"))
+            self._emit(self._builder.run_ended(reason, code))
+            if self._log is not None:
+                self._log.close()
+        except OutputError as error:
+            if code is ExitCode.OK:
+                code, reason = error.exit_code, str(error)
+        return code, reason
+
+    def _count_people(self, ended: Sequence[TrackSummary]) -> None:
+        for summary in ended:
+            self._people[summary.identity.state.value] += 1
+            if summary.identity.state is IdentityState.KNOWN and summary.identity.subject_id:
+                self._recognised.add(summary.identity.subject_id)
+
+    def _emit(self, events: list[dict[str, object]]) -> None:
+        if self._log is not None and events:
+            self._log.write(events)
+            if self._log.reader_gone:
+                self._stop.request()
+
+
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into a wish to stop; the second ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            os._exit(ExitCode.INTERRUPTED)
+        stop.request()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
