@@ -173,7 +173,9 @@ class Gallery:
         """
         with self._store.reading():
             self._store.check_fit(key)
-            rows = self._store.rows("SELECT subject_id, vector FROM templates ORDER BY subject_id")
+            rows = self._store.rows(
+                "SELECT subject_id, vector FROM templates ORDER BY subject_id, template_id"
+            )
         if not rows:
             return Templates.none()
         subject_ids, owners = np.unique([row[0] for row in rows], return_inverse=True)

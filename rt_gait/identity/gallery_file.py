@@ -77,8 +77,8 @@ def connect(path: Path, *, read_only: bool = False, create: bool = False) -> sql
 def scrub(connection: sqlite3.Connection, path: Path) -> None:
     """Rewrite the file so that nothing deleted is left in it or in its log.
 
-    ``secure_delete`` alone zeroes rows as they go, but not the copies that SQLite leaves in a page
-    when it moves rows between pages, nor the older frames of the log.
+    ``secure_delete`` zeroes rows as they go, but not the older frames of the log; and a whole new
+    file (measured: 0.1 s with 10,000 templates) spares us trusting it in every page ever split.
 
     Raises:
         GalleryError: not now, because another program is reading or the disk is full.

@@ -25,9 +25,7 @@ class Templates:
     def __post_init__(self) -> None:
         """Check the shapes against each other; ValueError when they do not fit."""
         if self.vectors.ndim != 2 or self.owners.shape != self.vectors.shape[:1]:
-            raise ValueError(
-                f"owners [M] and vectors [M, D] do not fit: {self.owners.shape}, {self.vectors.shape}"
-            )
+            raise ValueError(f"owners {self.owners.shape} do not fit {self.vectors.shape} vectors")
         if len(set(self.subject_ids)) != len(self.subject_ids):
             raise ValueError("subject_ids holds the same id twice")
         steps = np.diff(self.owners, prepend=-1, append=len(self.subject_ids))
