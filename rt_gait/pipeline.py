@@ -163,7 +163,7 @@ class Pipeline:
                 continue
             life = self._lives[track.track_id]
             mask = usable_mask(track.detection, detections, frame_hw)
-            pixels = None if isinstance(mask, Rejection) else normalise(mask)
+            pixels = None if isinstance(mask, Rejection) else normalise(mask, frame_hw[1])
             if pixels is None:
                 reason = mask if isinstance(mask, Rejection) else Rejection.TOO_SMALL
                 rejections[track.track_id] = reason

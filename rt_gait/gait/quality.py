@@ -24,11 +24,11 @@ TOUCH_PX = 2
 
 def usable_mask(
     index: int, detections: Detections, frame_hw: tuple[int, int]
-) -> BoolArray | Rejection:
+) -> Mask | Rejection:
     """Judge one detection of a frame.
 
     Returns:
-        The largest piece of its mask [h, w] bool, or the reason for leaving the frame out.
+        The largest piece of its mask, or the reason for leaving the frame out.
     """
     box, mask = detections.boxes_xyxy_px[index], detections.masks[index]
     if detections.scores[index] < LEAST_SCORE:
@@ -44,12 +44,16 @@ def usable_mask(
     total = int(mask.pixels.sum())
     if total == 0 or main.sum() < LEAST_MAIN_SHARE * total:
         return Rejection.FRAGMENTED
-    return main
+    return Mask(mask.x_px, mask.y_px, main)
 
 
 def _largest_piece(pixels: BoolArray) -> BoolArray:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(pixels.view(np.uint8), connectivity=8)
-    if len(stats) <= 2:
+    picture = pixels.view(np.uint8)
+    outlines, _ = cv2.findContours(picture, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if len(outlines) == 1:  # nearly always, and a third of the work of labelling
+        return pixels
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(picture, connectivity=8)
+    if len(stats) < 2:
         return pixels
     piece: BoolArray = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     return piece

@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from rt_gait.types import BoolArray, UInt8Array
+from rt_gait.types import Mask, UInt8Array
 
 HEIGHT_PX = 64
 WIDTH_PX = 44
@@ -19,27 +19,37 @@ _LEAST_MASS = 10_000
 """Sum of 0/255 pixels below which the published rule drops a frame: 40 pixels."""
 
 
-def normalise(mask: BoolArray) -> UInt8Array | None:
+def normalise(mask: Mask, frame_width_px: int) -> UInt8Array | None:
     """Normalise one mask.
 
+    The published rule scales the whole width of the frame to a whole number of columns, so the
+    frame's width has a say in the result; it is honoured to the bit.
+
     Args:
-        mask: [h, w] bool, the whole frame or any crop that holds the person.
+        mask: The pixels of one person.
+        frame_width_px: Width of the frame that the mask lies in.
 
     Returns:
         [64, 44] uint8 in 0..255 with the soft edges of the cubic interpolation, or None where the
-        published rule drops the frame (fewer than 40 pixels).
+        published rule drops the frame: fewer than 40 pixels, or half the mass in column 0.
     """
-    image = mask.astype(np.uint8) * np.uint8(255)
+    rows = np.flatnonzero(mask.pixels.any(axis=1))
+    if not rows.size:
+        return None
+    person = mask.pixels[rows[0] : rows[-1] + 1]
+    image = np.zeros((len(person), frame_width_px), np.uint8)
+    image[:, mask.x_px : mask.x_px + person.shape[1]] = person
+    image *= np.uint8(255)
     if int(image.sum(dtype=np.int64)) <= _LEAST_MASS:
         return None
-    rows = np.flatnonzero(image.any(axis=1))
-    image = image[rows[0] : rows[-1] + 1]
-    width = int(HEIGHT_PX * (image.shape[1] / image.shape[0]))
+    width = int(HEIGHT_PX * (frame_width_px / len(person)))
     if width < 1:
         return None
     scaled = cv2.resize(image, (width, HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
     mass = scaled.sum(axis=0, dtype=np.int64).cumsum()
     centre = int(np.argmax(mass > mass[-1] / 2))
+    if centre == 0:
+        return None
     # Columns centre-22 to centre+22 of the picture, black where it has none.
     left = centre - WIDTH_PX // 2
     result = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)

@@ -1,4 +1,4 @@
-"""The motion of one box: constant velocity with random acceleration. No other file imports filterpy."""
+"""The motion of one box: constant velocity, random acceleration. Only this file uses filterpy."""
 
 from __future__ import annotations
 
