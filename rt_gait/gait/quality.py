@@ -63,10 +63,10 @@ def _touches_another(index: int, detections: Detections) -> bool:
     boxes = detections.boxes_xyxy_px
     own = boxes[index] + np.array([-TOUCH_PX, -TOUCH_PX, TOUCH_PX, TOUCH_PX], np.float32)
     near = (
-        (boxes[:, 0] < own[2])
-        & (boxes[:, 2] > own[0])
-        & (boxes[:, 1] < own[3])
-        & (boxes[:, 3] > own[1])
+        (boxes[:, 0] <= own[2])
+        & (boxes[:, 2] >= own[0])
+        & (boxes[:, 1] <= own[3])
+        & (boxes[:, 3] >= own[1])
     )
     near[index] = False
     mask = detections.masks[index]
