@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rt_gait.errors import GalleryError, OutputError, RtGaitError
 
+REASON_CHARACTERS_MAX = 120
+"""SQLite quotes what it stumbled over, which in a damaged file is anything at any length."""
 _UNWRITABLE = ("readonly", "read-only", "is full", "disk i/o", "unable to open")
 """How SQLite puts it that the place, and not the content, is at fault."""
 
@@ -31,14 +33,17 @@ def told_plainly(path: Path, *, writing: bool = False) -> Iterator[None]:
         yield
     except sqlite3.ProgrammingError:
         raise  # a closed gallery, a wrong statement: ours to mend, not the user's
+    except UnicodeDecodeError as error:  # text in the file, or a message that quotes it
+        raise damaged(path, "text that is not UTF-8") from error
     except (sqlite3.Error, OSError) as error:
         raise _plain(error, path, writing=writing) from error
 
 
 def damaged(path: Path, reason: str) -> GalleryError:
     """Return the error for a file whose content is not to be trusted."""
+    clean = "".join(char if char.isprintable() else "?" for char in reason[:REASON_CHARACTERS_MAX])
     return GalleryError(
-        f"the gallery is damaged ({reason}) and was left as it is; restore a copy, or import an "
+        f"the gallery is damaged ({clean}) and was left as it is; restore a copy, or import an "
         f"export into a new file: {shown(path)}"
     )
 

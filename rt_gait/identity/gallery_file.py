@@ -18,6 +18,7 @@ from rt_gait.identity.gallery_errors import damaged, shown, told_plainly
 APPLICATION_ID = 0x72744761
 """``rtGa``: tells a gallery from any other SQLite file."""
 SCHEMA_VERSION = 1
+SQLITE_START = b"SQLite format 3\0"
 BUSY_SECS = 5.0
 """Wait for another program that is writing: an enrolment writes for milliseconds."""
 SCHEMA = (
@@ -67,7 +68,7 @@ def connect(path: Path, *, read_only: bool = False, create: bool = False) -> sql
         connection = _open(path, read_only=read_only)
         try:
             if not read_only:
-                _prepare(connection, path, create=create and not complete)
+                _prepare(connection, path, complete=complete, create=create)
             return connection
         except BaseException:
             connection.close()
@@ -111,12 +112,12 @@ def _look(path: Path, *, create: bool) -> bool:
         raise GalleryError(f"a gallery is one file, this is {kind}: {shown(path)}")
     with path.open("rb") as file:
         start = file.read(16)
-    if start and start != b"SQLite format 3\0":
+    if _size(path, "-journal") > 0 and start in (b"", bytes(16), SQLITE_START):
+        return False  # its making was cut off: opening rolls that back, and a check follows
+    if start and start != SQLITE_START:
         raise GalleryError(
             f"this is no gallery (not an SQLite file); check the path: {shown(path)}"
         )
-    if _size(path, "-journal") > 0:
-        return False  # its making was cut off: opening rolls that back, and a check follows
     complete = bool(start) and _examine(path)
     if not (complete or create):
         raise GalleryError(f"the gallery is empty; enrol somebody first: {shown(path)}")
@@ -133,23 +134,24 @@ def _examine(path: Path) -> bool:
                 return False
             _check(connection, path)
             return True
-    except (sqlite3.Error, GalleryError):
+    except (sqlite3.Error, UnicodeDecodeError, GalleryError):
         if logged or _size(path, "-wal") < 0:
             raise
         return _examine(path)  # a writer came while the file was read as one that does not change
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, *, complete: bool, create: bool) -> None:
     """Set the connection up for writing, and make the schema in one transaction."""
     for pragma in ("secure_delete = ON", "synchronous = FULL", "temp_store = MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
-    if create:
+    if create and not complete:
         connection.execute("BEGIN IMMEDIATE")
         if _is_blank(connection):  # else another program made it while this one waited
             for statement in SCHEMA:
                 connection.execute(statement)
         connection.execute("COMMIT")
-    _check(connection, path)
+    if not complete:
+        _check(connection, path)
     if _pragma(connection, "journal_mode") != "wal":
         # Locked: somebody else is in it. A rollback journal is as safe until the next opening.
         with suppress(sqlite3.OperationalError):
@@ -176,9 +178,13 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"the gallery has schema {version}, this rt-gait knows {SCHEMA_VERSION}; update "
             f"rt-gait: {shown(path)}"
         )
-    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     if verdict != "ok":
         raise damaged(path, " ".join(verdict.replace("*", "").split()))
+    if connection.execute("PRAGMA foreign_key_check").fetchone():
+        raise damaged(path, "a template of nobody")
+    if connection.execute("SELECT count(*) FROM state").fetchone()[0] != 1:
+        raise damaged(path, "its revision is missing")
 
 
 def _open(path: Path, *, read_only: bool, immutable: bool = False) -> sqlite3.Connection:
