@@ -28,8 +28,10 @@ def _noise(x: Array, y: Array, seed: int) -> Array:
 
 def _rough(x: Array, y: Array, seed: int) -> Array:
     """Four octaves of noise, mean about 0.5."""
-    return sum((_noise(x * 2**k, y * 2**k, seed + k) * 0.5 ** (k + 1) for k in range(4)),
-               start=np.full(x.shape, 0.03))
+    return sum(
+        (_noise(x * 2**k, y * 2**k, seed + k) * 0.5 ** (k + 1) for k in range(4)),
+        start=np.full(x.shape, 0.03),
+    )
 
 
 def _lines(u: Array, period: float, width: float) -> npt.NDArray[np.bool_]:
@@ -38,7 +40,7 @@ def _lines(u: Array, period: float, width: float) -> npt.NDArray[np.bool_]:
 
 def _floor(x: Array, y: Array, rng: np.random.Generator, seed: int) -> Array:
     tone = rng.uniform(0.36, 0.66)
-    tint = 1.0 + 0.10 * rng.normal(size=3)
+    tint = 1.0 + 0.05 * rng.normal(size=3)
     rough = _rough(x * 1.3, y * 1.3, seed)
     grain = _rough(x * 14, y * 14, seed + 9)
     colour = tone * (0.82 + 0.22 * rough + 0.14 * grain)[..., None] * tint
@@ -51,14 +53,15 @@ def _floor(x: Array, y: Array, rng: np.random.Generator, seed: int) -> Array:
         colour = np.where(joint[..., None], colour * 0.72, colour)
     else:
         plank = np.floor(y / 0.18)
-        colour *= (0.90 + 0.2 * _noise(plank * 0.61, np.floor(x / 1.7 + plank * 0.37),
-                                       seed + 5))[..., None]
+        colour *= (0.90 + 0.2 * _noise(plank * 0.61, np.floor(x / 1.7 + plank * 0.37), seed + 5))[
+            ..., None
+        ]
         colour = np.where(_lines(y, 0.18, 0.008)[..., None], colour * 0.7, colour)
     return np.asarray(colour)
 
 
 def _wall(x: Array, z: Array, rng: np.random.Generator, seed: int) -> Array:
-    base = np.clip(rng.uniform(0.45, 0.80) * (1.0 + 0.12 * rng.normal(size=3)), 0.2, 0.9)
+    base = np.clip(rng.uniform(0.45, 0.80) * (1.0 + 0.06 * rng.normal(size=3)), 0.2, 0.9)
     colour = base * (0.88 + 0.2 * _rough(x * 0.9, z * 0.9, seed + 20))[..., None]
     kind = rng.integers(3)
     if kind == 0:

@@ -42,6 +42,9 @@ LOCAL_SPREAD = {
     "chin-prominent-incr": 0.30,
 }
 
+#: Local changes that everybody has: the body is always seen dressed.
+LOCAL_FIXED = {"nipple-point-incr": -1.0, "nipple-size-incr": -1.0, "breast-point-incr": -1.0}
+
 
 @dataclass(frozen=True)
 class Body:
@@ -77,8 +80,9 @@ class BodyMesh:
         """Thigh plus shank, mean of both sides, metres."""
         total = 0.0
         for side in "LR":
-            chain = [self.heads[self.bone(f"{n}.{side}")] for n in
-                     ("upperleg01", "lowerleg01", "foot")]
+            chain = [
+                self.heads[self.bone(f"{n}.{side}")] for n in ("upperleg01", "lowerleg01", "foot")
+            ]
             total += float(np.linalg.norm(chain[1] - chain[0]))
             total += float(np.linalg.norm(chain[2] - chain[1]))
         return total / 2.0
@@ -99,8 +103,10 @@ def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
         "weight": float(np.clip(0.5 + 0.18 * tone[1], 0.15, 0.95)),
         "proportions": float(np.clip(0.6 + 0.15 * rng.normal(), 0.2, 0.95)),
     }
-    local = {name: float(np.clip(sd * rng.normal(), -2 * sd, 2 * sd))
-             for name, sd in LOCAL_SPREAD.items()}
+    local = {
+        name: float(np.clip(sd * rng.normal(), -2 * sd, 2 * sd))
+        for name, sd in LOCAL_SPREAD.items()
+    }
     stature = fixed.pop("stature", stature)
     phenotype.update(fixed)
     return Body(sex, stature, phenotype, local)
@@ -113,7 +119,7 @@ class AnnyRig:
         import anny
 
         self.model: Any = anny.Anny(
-            topology="notoes", local_changes=list(LOCAL_SPREAD), skinning_method="lbs"
+            topology="notoes", local_changes=[*LOCAL_SPREAD, *LOCAL_FIXED], skinning_method="lbs"
         )
         self.faces: Ints = self.model.get_triangular_faces().cpu().numpy()
         self.weights: Array = self.model.dense_vertex_bone_weights.cpu().double().numpy()
@@ -125,7 +131,7 @@ class AnnyRig:
     def _rest(self, body: Body, height: float) -> tuple[Array, Array]:
         out = self.model(
             phenotype_kwargs={**body.phenotype, "height": height},
-            local_changes_kwargs=body.local or None,
+            local_changes_kwargs={**LOCAL_FIXED, **body.local},
         )
         vertices = out["rest_vertices"][0].double().numpy()
         heads = out["rest_bone_heads"][0].double().numpy()

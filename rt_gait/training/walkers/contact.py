@@ -138,8 +138,9 @@ def _solve_leg(mesh: BodyMesh, rotations: Array, hip: Array, ankle: Array, side:
     """Turn thigh and shank in place so that the ankle lies at ``ankle`` (T, 3), hip (T, 3)."""
     thigh, shank = mesh.bone(f"upperleg01.{side}"), mesh.bone(f"lowerleg01.{side}")
     rest = mesh.heads[[thigh, shank, mesh.bone(f"foot.{side}")]]
-    upper, lower = rotations[:, thigh] @ (rest[1] - rest[0]), rotations[:, shank] @ (
-        rest[2] - rest[1]
+    upper, lower = (
+        rotations[:, thigh] @ (rest[1] - rest[0]),
+        rotations[:, shank] @ (rest[2] - rest[1]),
     )
     one, two = np.linalg.norm(rest[1] - rest[0]), np.linalg.norm(rest[2] - rest[1])
     reach = ankle - hip

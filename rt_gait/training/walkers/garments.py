@@ -17,20 +17,68 @@ from .bodies import Body, BodyMesh
 Array = npt.NDArray[np.float64]
 
 #: Names of the columns of :func:`fields`.
-FIELDS = ("head", "arm", "hand", "foot", "eye", "x", "y", "z", "along_arm", "face_x", "face_y",
-          "face_z", "side")
+FIELDS = (
+    "head",
+    "arm",
+    "hand",
+    "foot",
+    "eye",
+    "x",
+    "y",
+    "z",
+    "along_arm",
+    "face_x",
+    "face_y",
+    "face_z",
+    "side",
+)
 
-SKIN = ((0.89, 0.70, 0.58), (0.78, 0.57, 0.44), (0.62, 0.43, 0.32), (0.45, 0.30, 0.22),
-        (0.93, 0.76, 0.66))
-HAIR = ((0.10, 0.08, 0.07), (0.24, 0.16, 0.10), (0.42, 0.28, 0.15), (0.66, 0.52, 0.32),
-        (0.50, 0.49, 0.48), (0.38, 0.16, 0.08))
-SHIRTS = ((0.75, 0.15, 0.15), (0.15, 0.25, 0.55), (0.85, 0.85, 0.82), (0.20, 0.45, 0.30),
-          (0.90, 0.70, 0.20), (0.45, 0.20, 0.45), (0.20, 0.20, 0.22), (0.55, 0.70, 0.85),
-          (0.85, 0.45, 0.30), (0.60, 0.58, 0.52), (0.10, 0.45, 0.50), (0.80, 0.55, 0.65))
-TROUSERS = ((0.12, 0.15, 0.28), (0.20, 0.20, 0.22), (0.55, 0.48, 0.36), (0.28, 0.36, 0.50),
-            (0.35, 0.32, 0.28), (0.45, 0.46, 0.48), (0.25, 0.28, 0.20), (0.32, 0.20, 0.16))
-SHOES = ((0.10, 0.09, 0.09), (0.80, 0.80, 0.78), (0.32, 0.20, 0.12), (0.45, 0.10, 0.12),
-         (0.25, 0.30, 0.40))
+SKIN = (
+    (0.89, 0.70, 0.58),
+    (0.78, 0.57, 0.44),
+    (0.62, 0.43, 0.32),
+    (0.45, 0.30, 0.22),
+    (0.93, 0.76, 0.66),
+)
+HAIR = (
+    (0.10, 0.08, 0.07),
+    (0.24, 0.16, 0.10),
+    (0.42, 0.28, 0.15),
+    (0.66, 0.52, 0.32),
+    (0.50, 0.49, 0.48),
+    (0.38, 0.16, 0.08),
+)
+SHIRTS = (
+    (0.75, 0.15, 0.15),
+    (0.15, 0.25, 0.55),
+    (0.85, 0.85, 0.82),
+    (0.20, 0.45, 0.30),
+    (0.90, 0.70, 0.20),
+    (0.45, 0.20, 0.45),
+    (0.20, 0.20, 0.22),
+    (0.55, 0.70, 0.85),
+    (0.85, 0.45, 0.30),
+    (0.60, 0.58, 0.52),
+    (0.10, 0.45, 0.50),
+    (0.80, 0.55, 0.65),
+)
+TROUSERS = (
+    (0.12, 0.15, 0.28),
+    (0.20, 0.20, 0.22),
+    (0.55, 0.48, 0.36),
+    (0.28, 0.36, 0.50),
+    (0.35, 0.32, 0.28),
+    (0.45, 0.46, 0.48),
+    (0.25, 0.28, 0.20),
+    (0.32, 0.20, 0.16),
+)
+SHOES = (
+    (0.10, 0.09, 0.09),
+    (0.80, 0.80, 0.78),
+    (0.32, 0.20, 0.12),
+    (0.45, 0.10, 0.12),
+    (0.25, 0.30, 0.40),
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +109,12 @@ def draw_outfit(seed: int, body: Body) -> Outfit:
         return float(r), float(g), float(b)
 
     return Outfit(
-        skin=SKIN[rng.integers(len(SKIN))], hair=one(HAIR), shirt=one(SHIRTS), accent=one(SHIRTS),
-        trousers=one(TROUSERS), shoes=one(SHOES),
+        skin=SKIN[rng.integers(len(SKIN))],
+        hair=one(HAIR),
+        shirt=one(SHIRTS),
+        accent=one(SHIRTS),
+        trousers=one(TROUSERS),
+        shoes=one(SHOES),
         pattern=str(rng.choice(["plain", "plain", "stripes", "checks", "panel"])),
         sleeve=float(rng.choice([0.55, 0.8, 1.9, 1.95])),
         leg=float(rng.choice([0.0, 0.0, 0.0, 0.0, 0.42])),
@@ -82,8 +134,9 @@ def fields(mesh: BodyMesh) -> Array:
     v = mesh.vertices
     along = np.zeros(len(v))
     for side, sign in (("L", 1.0), ("R", -1.0)):
-        chain = [mesh.heads[mesh.bone(f"{n}.{side}")] for n in
-                 ("upperarm01", "lowerarm01", "wrist")]
+        chain = [
+            mesh.heads[mesh.bone(f"{n}.{side}")] for n in ("upperarm01", "lowerarm01", "wrist")
+        ]
         upper, lower = chain[1] - chain[0], chain[2] - chain[1]
         one = (v - chain[0]) @ upper / (upper @ upper)
         two = (v - chain[1]) @ lower / (lower @ lower)
@@ -91,12 +144,19 @@ def fields(mesh: BodyMesh) -> Array:
         along = np.where(v[:, 0] * sign > 0, mine, along)
     eyes = (mesh.heads[mesh.bone("eye.L")] + mesh.heads[mesh.bone("eye.R")]) / 2.0
     face = v - eyes
-    return np.column_stack([
-        share("head", "eye", "neck03"), share("upperarm", "lowerarm", "wrist", "finger",
-                                              "metacarpal"),
-        share("wrist", "finger", "metacarpal"), share("foot", "toe"), share("eye"),
-        v, along, face, np.sign(v[:, 0]),
-    ])
+    return np.column_stack(
+        [
+            share("head", "eye", "neck03"),
+            share("upperarm", "lowerarm", "wrist", "finger", "metacarpal"),
+            share("wrist", "finger", "metacarpal"),
+            share("foot", "toe"),
+            share("eye"),
+            v,
+            along,
+            face,
+            np.sign(v[:, 0]),
+        ]
+    )
 
 
 def _neighbours_mean(values: Array, faces: npt.NDArray[np.int64]) -> Array:
@@ -132,8 +192,13 @@ class Measures:
     def of(mesh: BodyMesh) -> Measures:
         """Landmarks of a mesh: joints of the skeleton."""
         at = {n: mesh.heads[mesh.bone(n)] for n in ("spine04", "lowerleg01.L", "foot.L", "neck01")}
-        return Measures(float(at["spine04"][2]), float(at["lowerleg01.L"][2]),
-                        float(at["foot.L"][2]), float(at["neck01"][2]), float(at["neck01"][1]))
+        return Measures(
+            float(at["spine04"][2]),
+            float(at["lowerleg01.L"][2]),
+            float(at["foot.L"][2]),
+            float(at["neck01"][2]),
+            float(at["neck01"][1]),
+        )
 
 
 def regions(f: dict[str, Array], outfit: Outfit, m: Measures) -> dict[str, npt.NDArray[np.bool_]]:
@@ -147,8 +212,9 @@ def regions(f: dict[str, Array], outfit: Outfit, m: Measures) -> dict[str, npt.N
     shoe = (f["foot"] > 0.3) & ~legs & (f["z"] < m.ankle * 1.1)
     hairline = 0.052 - 0.30 * np.clip(f["face_y"] - 0.03, 0.0, 0.03)
     hairline = np.where(f["face_y"] > 0.085, -0.10 if outfit.long_hair else -0.035, hairline)
-    hairline = np.where(np.abs(f["face_x"]) > 0.062, np.minimum(hairline, 0.01 + hairline * 0.5),
-                        hairline)
+    hairline = np.where(
+        np.abs(f["face_x"]) > 0.062, np.minimum(hairline, 0.01 + hairline * 0.5), hairline
+    )
     hair = head & (f["face_z"] > hairline) & (f["face_y"] > -0.02) & (f["eye"] < 0.3)
     return {"shirt": shirt, "legs": legs, "shoe": shoe, "hair": hair}
 
@@ -162,7 +228,7 @@ def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
     cloth = (shirt | legs).astype(float)
     smoothed = mesh.vertices.copy()
     blend = _neighbours_mean(_neighbours_mean(cloth[:, None], mesh.faces), mesh.faces)
-    for _ in range(24):
+    for _ in range(40):
         mean = _neighbours_mean(smoothed, mesh.faces)
         smoothed += 0.6 * blend * (mean - smoothed)
     flare = np.clip((m.knee - f["z"]) / max(m.knee - m.ankle, 1e-3), 0.0, 1.0)

@@ -22,12 +22,33 @@ from .rotations import axis_rotation, between, exp, log, orthonormal
 
 Array = npt.NDArray[np.float64]
 
-_SPINE = {"spine05": "lowerback", "spine04": "lowerback", "spine03": "upperback",
-          "spine02": "thorax", "spine01": "thorax", "neck01": "lowerneck", "neck02": "lowerneck",
-          "neck03": "upperneck", "head": "head", "root": "root", "pelvis.L": "root",
-          "pelvis.R": "root"}
-_LIMB = {"upperleg": "femur", "lowerleg": "tibia", "foot": "foot", "upperarm": "humerus",
-         "lowerarm": "radius", "clavicle": "clavicle", "shoulder": "clavicle"}
+_SPINE = {
+    "spine05": "lowerback",
+    "spine04": "lowerback",
+    "spine03": "upperback",
+    "spine02": "thorax",
+    "spine01": "thorax",
+    "neck01": "lowerneck",
+    "neck02": "lowerneck",
+    "neck03": "upperneck",
+    "head": "head",
+    "root": "root",
+    "pelvis.L": "root",
+    "pelvis.R": "root",
+}
+_LIMB = {
+    "upperleg": "femur",
+    "lowerleg": "tibia",
+    "foot": "foot",
+    "upperarm": "humerus",
+    "lowerarm": "radius",
+    "clavicle": "clavicle",
+    "shoulder": "clavicle",
+}
+
+#: Mean upward pitch, degrees, of neck and head bones over the recorded people: the head markers'
+#: frame, not a posture. It is taken out; what differs between people stays.
+_CARRIAGE = {"lowerneck": 11.0, "upperneck": -7.0, "head": -17.0}
 
 
 @dataclass(frozen=True)
@@ -83,8 +104,20 @@ def recorded_name(bone: str) -> str:
 
 def cut(walk: Walk) -> tuple[int, int, int]:
     """First frame, length in frames and number of cycles (1 or 2) of the best loop in a walk."""
-    names = ["root", "lfemur", "rfemur", "ltibia", "rtibia", "lfoot", "rfoot", "lhumerus",
-             "rhumerus", "lradius", "rradius", "thorax"]
+    names = [
+        "root",
+        "lfemur",
+        "rfemur",
+        "ltibia",
+        "rtibia",
+        "lfoot",
+        "rfoot",
+        "lhumerus",
+        "rhumerus",
+        "lradius",
+        "rradius",
+        "thorax",
+    ]
     pose = np.concatenate([walk.rotations[n].reshape(-1, 9) for n in names], axis=1)
     state = np.concatenate([pose[1:-1], (pose[2:] - pose[:-2]) * walk.fps / 16.0], axis=1)
     count = len(state)
@@ -122,8 +155,10 @@ def _alignment(mesh: BodyMesh, walk: Walk) -> dict[str, Array]:
             ("upperleg", "lowerleg", "foot", "femur", "tibia"),
             ("upperarm", "lowerarm", "wrist", "humerus", "radius"),
         ):
-            chain = [mesh.heads[mesh.bone(n)] for n in
-                     (f"{upper}01.{side}", f"{lower}01.{side}", f"{end}.{side}")]
+            chain = [
+                mesh.heads[mesh.bone(n)]
+                for n in (f"{upper}01.{side}", f"{lower}01.{side}", f"{end}.{side}")
+            ]
             one = between(chain[1] - chain[0], walk.rest_direction[side.lower() + first])
             two = between(one @ (chain[2] - chain[1]), walk.rest_direction[side.lower() + second])
             out[side.lower() + first], out[side.lower() + second] = one, two @ one
@@ -179,6 +214,7 @@ def retarget(walk: Walk, mesh: BodyMesh, pace: float = 1.0) -> Gait:
     align = _alignment(mesh, walk)
     for side in "lr":
         align[side + "foot"] = _flat_foot(walk, side, mesh)
+    align |= {n: axis_rotation(0, np.radians(a)) for n, a in _CARRIAGE.items()}
     loops = {
         name: face @ _periodic(rotations[window]) @ align.get(name, np.eye(3))
         for name, rotations in walk.rotations.items()

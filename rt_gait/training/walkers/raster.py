@@ -66,26 +66,29 @@ def rasterise(
     previous = 0
     for side in _SIZES:
         chosen = torch.nonzero(seen & (size > previous) & (size <= side))[:, 0]
+        previous = side
+        if not len(chosen):
+            continue
         step = torch.arange(side, device=points.device)
         dx, dy = step.repeat(side), step.repeat_interleave(side)
         x, y = (dx + 0.5).float(), (dy + 0.5).float()
         for part in torch.split(chosen, max(1, 2_000_000 // (side * side))):
-            if not len(part):
-                continue
             corner = near[part][:, :, None]
             w0 = _edge(corner[:, 1], corner[:, 2], x, y)
             w1 = _edge(corner[:, 2], corner[:, 0], x, y)
             w2 = area[part, None] - w0 - w1
-            inside = (torch.maximum(torch.maximum(w0, w1), w2) <= 1e-5)
+            inside = torch.maximum(torch.maximum(w0, w1), w2) <= 1e-5
             inside &= (dx <= span[part, 0, None]) & (dy <= span[part, 1, None])
             item, cell = torch.nonzero(inside, as_tuple=True)
             owner = part[item]
-            inverse = (w0[item, cell] * close[owner, 0] + w1[item, cell] * close[owner, 1]
-                       + w2[item, cell] * close[owner, 2]) / area[owner]
+            inverse = (
+                w0[item, cell] * close[owner, 0]
+                + w1[item, cell] * close[owner, 1]
+                + w2[item, cell] * close[owner, 2]
+            ) / area[owner]
             key = ((scale / inverse.double()).long() << 32) + which[owner]
             pixel = (low[owner, 1] + dy[cell]) * width + low[owner, 0] + dx[cell]
             buffer.scatter_reduce_(0, pixel, key, reduce="amin")
-        previous = side
     pixel = torch.nonzero(buffer < _EMPTY)[:, 0]
     face = buffer[pixel] & 0xFFFFFFFF
     x, y = (pixel % width) + 0.5, torch.div(pixel, width, rounding_mode="floor") + 0.5

@@ -46,8 +46,10 @@ class Figure:
         rotations = turn @ rotations
         mesh, at = self.mesh, np.zeros((len(rotations), 3))
         for j, parent in enumerate(mesh.parents):
-            at[j] = root if parent < 0 else (
-                at[parent] + rotations[parent] @ (mesh.heads[j] - mesh.heads[parent])
+            at[j] = (
+                root
+                if parent < 0
+                else (at[parent] + rotations[parent] @ (mesh.heads[j] - mesh.heads[parent]))
             )
         moved = at - np.einsum("jab,jb->ja", rotations, mesh.heads)
         transform = np.concatenate([rotations, moved[:, :, None]], axis=2).reshape(-1, 12)
@@ -70,8 +72,15 @@ class Layer:
     shadow: Image | None
 
 
-def _draw(figure: Figure, vertices: Array, normal: Array, camera: Camera, light: Light,
-          box: tuple[int, int, int, int], scale: int) -> Image:
+def _draw(
+    figure: Figure,
+    vertices: Array,
+    normal: Array,
+    camera: Camera,
+    light: Light,
+    box: tuple[int, int, int, int],
+    scale: int,
+) -> Image:
     """Premultiplied RGBA (h, w, 4) of a pixel box (left, top, right, bottom)."""
     import torch
 
@@ -79,8 +88,13 @@ def _draw(figure: Figure, vertices: Array, normal: Array, camera: Camera, light:
     width, height = (right - left) * scale, (bottom - top) * scale
     points, depth = camera.project(vertices)
     points = (points - [left, top]) * scale
-    hit = rasterise(torch.from_numpy(points), torch.from_numpy(depth),
-                    torch.from_numpy(figure.mesh.faces), width, height)
+    hit = rasterise(
+        torch.from_numpy(points),
+        torch.from_numpy(depth),
+        torch.from_numpy(figure.mesh.faces),
+        width,
+        height,
+    )
     corners = figure.mesh.faces[hit.face.numpy()]
     bary = hit.bary.numpy()[:, :, None]
 
@@ -128,10 +142,19 @@ def shadow(vertices: Array, camera: Camera, light: Light) -> Image:
     return out
 
 
-def layer(figure: Figure, gait: Gait, time: float, heading: float, origin: Array,
-          camera: Camera, light: Light, exposure: float = 0.0, scale: int = 2,
-          samples: int = 2) -> Layer | None:
-    """One walker at ``time`` seconds, or None when outside the picture.
+def layer(
+    figure: Figure,
+    gait: Gait,
+    time: float,
+    heading: float,
+    origin: Array,
+    camera: Camera,
+    light: Light,
+    exposure: float = 0.0,
+    scale: int = 2,
+    samples: int = 2,
+) -> Layer:
+    """One walker at ``time`` seconds; an empty layer when outside the picture.
 
     ``exposure`` seconds of motion are averaged over ``samples`` moments.
     """

@@ -28,8 +28,13 @@ class Light:
         """A lamp above and behind the camera, left or right of it."""
         azimuth = rng.uniform(np.radians(200), np.radians(340))
         elevation = rng.uniform(np.radians(42), np.radians(72))
-        towards = np.array([np.cos(azimuth) * np.cos(elevation),
-                            np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])
+        towards = np.array(
+            [
+                np.cos(azimuth) * np.cos(elevation),
+                np.sin(azimuth) * np.cos(elevation),
+                np.sin(elevation),
+            ]
+        )
         return Light(towards, float(rng.uniform(0.45, 0.75)), float(rng.uniform(0.40, 0.58)))
 
 
@@ -39,7 +44,7 @@ def _pattern(f: dict[str, Array], outfit: Outfit) -> npt.NDArray[np.bool_]:
         return np.asarray(np.sin(f["z"] * 2 * np.pi / 0.07) > 0.35)
     if outfit.pattern == "checks":
         u = np.sin(f["z"] * 2 * np.pi / 0.09) > 0.6
-        return np.asarray(u | (np.sin((f["x"] + f["y"]) * 2 * np.pi / 0.09) > 0.6))
+        return np.asarray(u | (np.sin(14.0 * np.arctan2(f["x"], f["y"])) > 0.6))
     if outfit.pattern == "panel":
         return np.asarray((f["arm"] > 0.5) & (f["along_arm"] > 0.1))
     return np.zeros(len(f["z"]), dtype=bool)
@@ -64,8 +69,12 @@ def paint(f: dict[str, Array], outfit: Outfit, m: Measures) -> tuple[Array, Arra
     colour[eye] = np.where((np.abs(z[eye]) < 0.006)[:, None], [0.20, 0.15, 0.12], [0.7, 0.68, 0.65])
     on = regions(f, outfit, m)
     accent = _pattern(f, outfit)
-    for name, value, shine in (("legs", outfit.trousers, 0.02), ("shirt", outfit.shirt, 0.03),
-                               ("hair", outfit.hair, 0.22), ("shoe", outfit.shoes, 0.12)):
+    for name, value, shine in (
+        ("legs", outfit.trousers, 0.02),
+        ("shirt", outfit.shirt, 0.03),
+        ("hair", outfit.hair, 0.22),
+        ("shoe", outfit.shoes, 0.12),
+    ):
         colour[on[name]] = value
         gloss[on[name]] = shine
     colour[on["shirt"] & accent] = outfit.accent
@@ -85,18 +94,22 @@ def paint(f: dict[str, Array], outfit: Outfit, m: Measures) -> tuple[Array, Arra
 def folds(f: dict[str, Array], normal: Array, depth: float) -> Array:
     """Normals (P, 3) disturbed like cloth; ``depth`` is the strength, about 0.1."""
     x, y, z, a = f["x"], f["y"], f["z"], f["along_arm"]
-    wave = np.stack([
-        np.sin(38 * z + 21 * x + 3 * np.sin(17 * y)) + 0.6 * np.sin(71 * z - 40 * x),
-        np.sin(29 * z - 33 * y + 2 * np.sin(23 * x)) + 0.6 * np.sin(60 * x + 35 * z),
-        np.sin(44 * z + 9 * a + 2 * np.sin(15 * x + 12 * y)),
-    ], axis=1)
+    wave = np.stack(
+        [
+            np.sin(38 * z + 21 * x + 3 * np.sin(17 * y)) + 0.6 * np.sin(71 * z - 40 * x),
+            np.sin(29 * z - 33 * y + 2 * np.sin(23 * x)) + 0.6 * np.sin(60 * x + 35 * z),
+            np.sin(44 * z + 9 * a + 2 * np.sin(15 * x + 12 * y)),
+        ],
+        axis=1,
+    )
     covered = (f["head"] < 0.5) & (f["hand"] < 0.5) & (f["foot"] < 0.5)
     out = normal + depth * covered[:, None] * wave
     return np.asarray(out / np.linalg.norm(out, axis=1, keepdims=True))
 
 
-def shade(colour: Array, gloss: Array, normal: Array, view: Array, light: Light,
-          clear: Array) -> Array:
+def shade(
+    colour: Array, gloss: Array, normal: Array, view: Array, light: Light, clear: Array
+) -> Array:
     """Lit colour (P, 3); ``view`` (P, 3) unit vectors to the camera, ``clear`` (P,) openness."""
     facing = normal @ light.towards
     diffuse = np.clip((facing + 0.25) / 1.25, 0.0, 1.0)
@@ -104,6 +117,8 @@ def shade(colour: Array, gloss: Array, normal: Array, view: Array, light: Light,
     half = light.towards + view
     half /= np.linalg.norm(half, axis=1, keepdims=True)
     shine = np.clip((normal * half).sum(axis=1), 0.0, 1.0) ** 24
-    lit = colour * (light.ambient * sky * clear + light.direct * diffuse * (0.4 + 0.6 * clear)
-                    )[:, None]
+    lit = (
+        colour
+        * (light.ambient * sky * clear + light.direct * diffuse * (0.4 + 0.6 * clear))[:, None]
+    )
     return np.clip(lit + (gloss * shine)[:, None], 0.0, 1.0)
