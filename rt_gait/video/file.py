@@ -43,8 +43,10 @@ class VideoFile(BaseSource):
             SourceInfo(path.name, False, width_px, height_px, rate, self._decoder.frame_count)
         )
         self._frame_rate = frame_rate
-        self._timeline = Timeline(period_secs=float(1 / rate) if rate else _FALLBACK_PERIOD_SECS)
-        self._errors_before = self._decoder.errors
+        self._period_secs = float(1 / rate) if rate else _FALLBACK_PERIOD_SECS
+        self._timeline = Timeline(period_secs=self._period_secs)
+        self._accounted = self._decoder.errors  # decode errors that show as gaps in the index
+        self._raw_secs: float | None = None
         self._index = -1
         self._delivered = 0
         self._closed = False
@@ -67,8 +69,7 @@ class VideoFile(BaseSource):
             self._check_complete()
             return None
         image, raw_secs = picture
-        skipped = self._decoder.errors - self._errors_before
-        self._errors_before = self._decoder.errors
+        skipped = self._count_skipped(raw_secs)
         self._index += 1 + skipped
         self._delivered += 1
         if self._frame_rate is not None:
@@ -76,12 +77,26 @@ class VideoFile(BaseSource):
         time_secs, epoch = self._timeline.stamp(raw_secs, image.shape, skipped=skipped)
         return Frame(image, self._index, time_secs, epoch)
 
+    def _count_skipped(self, raw_secs: float | None) -> int:
+        """Return how many pictures are missing just before this one.
+
+        A decoder that sorts pictures reports an error some pictures early, so an error only counts
+        where the timestamps have a hole.
+        """
+        before_secs, self._raw_secs = self._raw_secs, raw_secs
+        skipped = self._decoder.errors - self._accounted
+        if raw_secs is not None and before_secs is not None:
+            hole = round((raw_secs - before_secs) / self._period_secs) - 1
+            skipped = max(0, min(skipped, hole))
+        self._accounted += skipped
+        return skipped
+
     def _check_complete(self) -> None:
         if ended_early(
             self._path,
             declared=self._info.frame_count,
             found=self._decoder.whole_packets,
-            bad_at_end=self._decoder.bad_at_end,
+            lost_secs=self._decoder.lost_secs,
             hides_frames=self._decoder.hides_frames,
         ):
             count = self._info.frame_count

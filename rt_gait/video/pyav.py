@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
+import math
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -39,11 +39,8 @@ follows playlists to other files and to the network."""
 CLOCK = Fraction(1, 60000)
 """Tick of written files: exact for 24, 25, 30, 50, 60 and 29.97 Hz; MPEG-4 allows 16 bits."""
 
-KEY_FRAME_SECS = 1.0
-"""A key frame at least this often, so that players can seek."""
-
-FRAGMENT_SECS = 0.5
-"""Length of a fragment: with one frame on top, what a killed run loses at most."""
+KEY_FRAME_SECS = 1.0  # so that players can seek
+FRAGMENT_SECS = 0.5  # with one frame on top, what a killed run loses at most
 
 _ERRORS = (av.FFmpegError, OSError, ValueError)
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art of a sound file
@@ -62,10 +59,10 @@ class Decoder:
         """
         self.errors = 0
         """Packets and pictures left out."""
-        self.bad_at_end = 0
-        """Those of them since the last good picture."""
         self.whole_packets = 0
         """Packets read completely, empty ones included."""
+        self._broke_off = False
+        self._packet_secs = self._picture_secs = 0.0
         self._path = path
         self._converter = VideoReformatter()  # kept: every new one costs megabytes in FFmpeg 8
         options = {
@@ -86,22 +83,19 @@ class Decoder:
         except BaseException:
             self._container.close()
             raise
+        self._intra_only = self._stream.codec_context.codec.intra_only
 
     def _choose_stream(self) -> av.VideoStream:
-        shown = repr(str(self._path))
         for stream in self._container.streams.video:
             if stream.disposition.value & _ATTACHED_PICTURE or not stream.codec_context:
                 continue
-            width_px, height_px = stream.codec_context.width, stream.codec_context.height
-            if width_px * height_px > source.MAX_FRAME_PX:
-                raise SourceOpenError(
-                    f"expected pictures of at most {source.MAX_FRAME_PX / 1e6:.1f} megapixels, got "
-                    f"{width_px}x{height_px}; scale the video down: {shown}"
-                )
+            size_px = stream.codec_context.width, stream.codec_context.height
+            source.check_size(*size_px, path=self._path)
             stream.thread_type = "NONE"
             return stream
         raise SourceOpenError(
-            f"expected a video, got a file without a video stream; give another file: {shown}"
+            "expected a video, got a file without a video stream; give another file: "
+            f"{str(self._path)!r}"
         )
 
     @property
@@ -118,6 +112,11 @@ class Decoder:
         return self._stream.frames if self._stream.frames > 0 else None
 
     @property
+    def lost_secs(self) -> float:
+        """Time at the end that was read but gave no picture, inf when reading failed."""
+        return math.inf if self._broke_off else max(0.0, self._packet_secs - self._picture_secs)
+
+    @property
     def hides_frames(self) -> bool:
         """Whether the format has edit lists, which leave frames out on purpose (MP4)."""
         return "mp4" in self._container.format.name
@@ -128,18 +127,17 @@ class Decoder:
             try:
                 frames = self._stream.codec_context.decode(packet)
             except _ERRORS:
-                self._count_bad()
+                self.errors += 1
                 continue
             for frame in frames:
                 if frame.is_corrupt:  # patched up by the decoder: not what the camera saw
-                    self._count_bad()
+                    self.errors += 1
                     continue
-                self.bad_at_end = 0
-                tick = frame.time_base or self._stream.time_base
-                yield (
-                    self._to_bgr(frame),
-                    None if frame.pts is None or tick is None else float(frame.pts * tick),
-                )
+                secs = self._secs(frame.pts)
+                self._picture_secs = self._packet_secs if secs is None else secs
+                yield self._to_bgr(frame), secs
+            if not frames and packet is not None and self._intra_only:
+                self.errors += 1  # skipped without a word
 
     def _packets(self) -> Iterator[av.Packet[Any] | None]:
         """Yield what can be decoded, then None, which makes the decoder give its last pictures.
@@ -151,25 +149,28 @@ class Decoder:
         try:
             for packet in self._container.demux(self._stream):
                 if packet.is_corrupt and not keep_marked:
-                    self._count_bad()
+                    self.errors += 1
                 elif packet.size:
                     self.whole_packets += 1
+                    secs = self._secs(packet.dts if packet.pts is None else packet.pts)
+                    self._packet_secs = self._packet_secs if secs is None else secs
                     yield packet
                 elif packet.dts is not None:  # empty, a dropped frame: would end the decoder
                     self.whole_packets += 1
         except _ERRORS:
-            self._count_bad()
+            self.errors += 1
+            self._broke_off = True
         yield None
+
+    def _secs(self, ticks: int | None) -> float | None:
+        tick = self._stream.time_base
+        return None if ticks is None or not tick else float(ticks * tick)
 
     def _to_bgr(self, frame: av.VideoFrame) -> UInt8Array:
         picture = self._converter.reformat(frame, format="bgr24", **_ONE_THREAD)
         matrix = cast(Any, frame.side_data.get("DISPLAYMATRIX"))
         image = cast(UInt8Array, picture.to_ndarray())
         return upright(image, None if matrix is None else bytes(matrix))
-
-    def _count_bad(self) -> None:
-        self.errors += 1
-        self.bad_at_end += 1
 
     def close(self) -> None:
         """Close the file."""
@@ -192,6 +193,7 @@ class Mp4Writer:
         self._path = path
         self._rate = source.exact_rate(frame_rate)
         self._stream: av.VideoStream | None = None
+        self._converter = VideoReformatter()
         self._last_pts = self._key_pts = -1
         self._closed = False
         options = {
@@ -200,6 +202,7 @@ class Mp4Writer:
             "flush_packets": "1",
         }
         try:
+            path.open("wb").close()  # FFmpeg itself would only try at the first picture
             self._container = av.open(
                 f"file:{path.absolute()}", "w", format="mp4", container_options=options
             )
@@ -216,12 +219,16 @@ class Mp4Writer:
         Raises:
             OutputError: the disk is full or the file cannot be written.
         """
+        if self._closed:  # FFmpeg would crash
+            raise OutputError(f"cannot write the video (it is closed): {str(self._path)!r}")
         pad = [(0, side % 2) for side in image_bgr.shape[:2]]
         image = np.pad(image_bgr, [*pad, (0, 0)], "edge") if any(map(any, pad)) else image_bgr
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
         try:
             stream = self._stream = self._stream or self._start(picture)
-            frame = picture.reformat(stream.width, stream.height, "yuv420p", **_ONE_THREAD)
+            frame = self._converter.reformat(
+                picture, stream.width, stream.height, "yuv420p", **_ONE_THREAD
+            )
             frame.pts = self._last_pts = max(round(time_secs / CLOCK), self._last_pts + 1)
             frame.time_base = CLOCK
             if self._key_pts < 0 or frame.pts - self._key_pts >= KEY_FRAME_SECS / CLOCK:
@@ -232,11 +239,12 @@ class Mp4Writer:
 
     def _start(self, picture: av.VideoFrame) -> av.VideoStream:
         """Add the stream, once the size is known."""
-        fast = {"preset": "veryfast", "tune": "zerolatency", "crf": "23", "forced-idr": "1"}
+        fast = {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
+        fast |= {"forced-idr": "1", "sc_threshold": "0"}  # key frames by time alone
         try:
             stream = self._container.add_stream("libx264", self._rate, options=fast)
         except ValueError:  # this FFmpeg has no x264
-            stream = self._container.add_stream("mpeg4", self._rate, options={"qscale": "4"})
+            stream = self._container.add_stream("mpeg4", self._rate)
             stream.bit_rate = 8 * picture.width * picture.height
         stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
         stream.codec_context.time_base = CLOCK
@@ -268,8 +276,7 @@ class Mp4Writer:
 
 
 def _output_error(error: Exception, path: Path) -> OutputError:
-    code = getattr(error, "errno", None) or 0
-    reason = os.strerror(code) if 0 < code < 1000 else str(error)
-    advice = {errno.ENOSPC: "free some space", errno.ENOENT: "make the folder first"}.get(code)
-    advice = advice or "choose another place"
+    reason = getattr(error, "strerror", None) or error
+    known = {errno.ENOSPC: "free some space", errno.ENOENT: "make the folder first"}
+    advice = known.get(getattr(error, "errno", 0), "choose another place")
     return OutputError(f"cannot write the video ({reason}); {advice}: {str(path)!r}")

@@ -195,6 +195,15 @@ def check_file(path: Path) -> None:
         )
 
 
+def check_size(width_px: int, height_px: int, *, path: Path) -> None:
+    """Raise SourceOpenError when pictures are larger than ``MAX_FRAME_PX``."""
+    if width_px * height_px > MAX_FRAME_PX:
+        raise SourceOpenError(
+            f"expected pictures of at most {MAX_FRAME_PX / 1e6:.1f} megapixels, got "
+            f"{width_px}x{height_px}; scale the video down: {str(path)!r}"
+        )
+
+
 def exact_rate(frame_rate: float) -> Fraction:
     """Return a frame rate in Hz as a fraction; 29.97 becomes 30000/1001."""
     ntsc = Fraction(round(frame_rate * 1.001) * 1000, 1001)

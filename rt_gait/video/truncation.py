@@ -13,6 +13,9 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+MAX_LOST_SECS = 0.5
+"""A longer stretch without pictures at the end is damage; a few bad pictures are decode errors."""
+
 _MAX_BOXES = 1_000_000  # a day of half-second fragments has 350,000; more is not a video
 
 _EBML = b"\x1a\x45\xdf\xa3"
@@ -43,7 +46,7 @@ def missing_bytes(path: Path) -> int | None:
 
 
 def ended_early(
-    path: Path, *, declared: int | None, found: int, bad_at_end: int, hides_frames: bool
+    path: Path, *, declared: int | None, found: int, lost_secs: float, hides_frames: bool
 ) -> bool:
     """Tell whether a video that was read to its end should have gone on.
 
@@ -54,13 +57,13 @@ def ended_early(
         path: The file.
         declared: Frames the header declares; None when it does not.
         found: Complete packets that were read.
-        bad_at_end: Packets and pictures that could not be decoded after the last good one.
+        lost_secs: Time at the end that gave no picture.
         hides_frames: Whether the format has edit lists (MP4).
     """
     missing = 0 if declared is None else declared - found
     if missing_bytes(path):
         return missing > 0 or declared is None
-    if bad_at_end > 2:  # the end is there but cannot be decoded: filled with zeros, say
+    if lost_secs > MAX_LOST_SECS:  # the end is there but cannot be decoded: filled with zeros, say
         return True
     return missing > max(2, (declared or 0) // 50) and not hides_frames
 
