@@ -18,6 +18,7 @@ from rt_gait.config import load_settings
 from rt_gait.errors import ExitCode, RtGaitError, UsageError
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.records import check_name
+from rt_gait.outputs.output import check_file
 from rt_gait.runner import Runner
 from rt_gait.types import FloatArray, FrameResult
 from rt_gait.video.source import open_source
@@ -59,11 +60,13 @@ def enroll_command(
     settings = load_settings(config, **flags)
     path = settings.gallery or DEFAULT_GALLERY
     without_gallery = settings.model_copy(update={"gallery": None})
+    check_file(path, overwrite=True)
     check_models(settings if path.exists() else without_gallery)
     with open_source(video=settings.video, camera=None, frame_rate=settings.fps) as source:
         assembled = assemble(without_gallery)
-        with Gallery.create_or_open(path) as gallery:
-            gallery.check_fit(assembled.key)
+        if path.exists():
+            with Gallery.open(path, read_only=True) as gallery:
+                gallery.templates(assembled.key)  # refuses a gallery of other models, at once
         collector = _Collector()
         with Progress(source.info) as progress:
             report = Runner(

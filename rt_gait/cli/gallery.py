@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rt_gait.errors import UsageError
+
 gallery_app = typer.Typer(help="List, show, rename, remove, export or import enrolled people.")
 
 File = Annotated[Path, typer.Option("--gallery", help="Gallery file", show_default=True)]
@@ -35,13 +37,14 @@ def show(name: Name, gallery: File = _DEFAULT) -> None:
     from rt_gait.identity.gallery import Gallery
 
     with Gallery.open(gallery, read_only=True) as opened:
-        person, sources, key = opened.subject(name), opened.sources(name), opened.key
+        person = next((p for p in opened.subjects() if p.name == name), None)
+        key = opened.key
+    if person is None:
+        raise UsageError(f"nobody is enrolled as {name!r}; see rt-gait gallery list")
     typer.echo(f"name        {person.name}")
     typer.echo(f"subject id  {person.subject_id}")
     typer.echo(f"enrolled    {person.created_at}")
     typer.echo(f"templates   {person.templates}")
-    for source, count in sources.items():
-        typer.echo(f"  {count} from {source}")
     if key is not None:
         typer.echo(f"gait model  {key.model}\nsegmenter   {key.segmenter}")
 

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rt_gait.config import load_settings
+from rt_gait.errors import UsageError
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    return path
+
+
+def test_flag_over_environment_over_file_over_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = toml(tmp_path, 'model = "file"\ndetector = "file"\nfps = 7\n')
+    monkeypatch.setenv("RT_GAIT_MODEL", "environment")
+    monkeypatch.setenv("RT_GAIT_DETECTOR", "environment")
+    settings = load_settings(path, model="flag", detector=None)
+    assert (settings.model, settings.detector, settings.fps) == ("flag", "environment", 7)
+    assert settings.overwrite is False
+    assert load_settings(None).fps is None, "a file does not linger"
+
+
+def test_unrelated_environment_variables_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RT_GAIT_DATA", "/somewhere")
+    load_settings(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('modle = "gei"', "there is no setting 'modle'"),
+        ("fps = -1", "setting 'fps': input should be greater than 0, not -1"),
+        ('fps = "x"', "setting 'fps'"),
+        ("known_score = 2", "setting 'known_score'"),
+        ("x =", "not TOML"),
+        ('video = "a"\ncamera = 0', "not both"),
+        ("[identity]\nmargin = 1", "there is no setting 'identity'"),
+    ],
+)
+def test_a_wrong_file_is_one_clear_line(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        load_settings(toml(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load_settings(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match="directory"):
+        load_settings(tmp_path)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="not TOML"):
+        load_settings(tmp_path / "binary.toml")

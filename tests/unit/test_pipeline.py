@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scripted import Person, ScriptedDetector, frame
+
+from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
+from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.matching import Templates
+from rt_gait.pipeline import STAGES, Pipeline
+from rt_gait.serving.repository import default_models_dir
+from rt_gait.track.sort import SortTracker
+from rt_gait.types import FrameResult, IdentityState, Rejection
+
+THIN = Person(x_px=60, speed_px_per_sec=40, girth=0.08)
+WIDE = Person(x_px=240, speed_px_per_sec=-30, girth=0.16)
+THRESHOLDS = Thresholds(known=0.97, candidate=0.94, margin=0.01)
+
+
+def build(*people: Person, templates: Templates | None = None) -> Pipeline:
+    info = gait_model_info(default_models_dir(), "gei")
+    return Pipeline(
+        detector=ScriptedDetector(people),
+        tracker=SortTracker(),
+        embedder=OnnxGaitEmbedder(info),
+        identifier=Identifier(templates or Templates.none(), THRESHOLDS),
+    )
+
+
+def templates_of(*people: Person) -> Templates:
+    """Templates of each person walking alone; subjects are s_0, s_1, ..."""
+    vectors, owners = [], []
+    for owner, person in enumerate(people):
+        pipeline = build(person)
+        for i in range(75):
+            for embedding in pipeline.step(frame(i)).embeddings:
+                vectors.append(embedding.vector)
+                owners.append(owner)
+    names = tuple(f"s_{i}" for i in range(len(people)))
+    return Templates(names, np.array(owners), np.stack(vectors))
+
+
+def run(pipeline: Pipeline, count: int, *, fps: float = 25.0) -> list[FrameResult]:
+    return [pipeline.step(frame(i, fps=fps)) for i in range(count)]
+
+
+@pytest.mark.parametrize("fps", [10, 25, 50])
+def test_two_people_are_told_apart_at_any_frame_rate(fps: float) -> None:
+    templates = templates_of(THIN, WIDE)
+    results = run(build(THIN, WIDE, templates=templates), int(2.4 * fps), fps=fps)
+    last = {i.subject_id: i for i in results[-1].identities.values()}
+    assert set(last) == {"s_0", "s_1"}
+    assert all(i.state is IdentityState.KNOWN for i in last.values())
+
+
+def test_a_stranger_is_unknown_and_starts_insufficient() -> None:
+    results = run(build(WIDE, templates=templates_of(THIN)), 60)
+    states = [r.identities[1].state for r in results if 1 in r.identities]
+    assert states[0] is IdentityState.INSUFFICIENT
+    assert states[-1] is IdentityState.UNKNOWN
+
+
+def test_silhouettes_rejections_and_frames_add_up() -> None:
+    leaving = Person(x_px=200, speed_px_per_sec=60)
+    pipeline = build(leaving)
+    results = run(pipeline, 50)
+    summaries = [s for r in results for s in r.ended] + list(pipeline.finish())
+    (summary,) = summaries
+    assert summary.frames == summary.silhouettes + sum(summary.rejected.values())
+    assert summary.rejected[Rejection.CUT_BY_FRAME.value] > 0
+    assert summary.silhouettes == sum(len(r.silhouettes) for r in results)
+    assert pipeline.finish() == ()
+
+
+def test_a_new_epoch_ends_every_track_and_no_window_bridges_it() -> None:
+    pipeline = build(THIN)
+    for i in range(28):
+        pipeline.step(frame(i))
+    result = pipeline.step(frame(28, epoch=1))
+    assert [s.track_id for s in result.ended] == [1]
+    later = [pipeline.step(frame(i, epoch=1)) for i in range(29, 57)]
+    assert not any(r.embeddings for r in later)
+    assert {t.track_id for r in later for t in r.tracks} == {2}
+
+
+def test_windows_that_fall_due_together_leave_in_one_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    embed = OnnxGaitEmbedder.embed
+
+    def count(self: OnnxGaitEmbedder, windows: list[object]) -> object:
+        sizes.append(len(windows))
+        return embed(self, windows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(OnnxGaitEmbedder, "embed", count)
+    run(build(THIN, WIDE), 34)
+    assert sizes == [2]
+
+
+def test_every_stage_is_timed_with_the_clock_handed_in() -> None:
+    ticks = iter(range(1000))
+    info = gait_model_info(default_models_dir(), "gei")
+    pipeline = Pipeline(
+        detector=ScriptedDetector([THIN]),
+        tracker=SortTracker(),
+        embedder=OnnxGaitEmbedder(info),
+        identifier=Identifier(Templates.none(), THRESHOLDS),
+        clock=lambda: float(next(ticks)),
+    )
+    assert pipeline.step(frame(0)).stage_secs == dict.fromkeys(STAGES, 1.0)
