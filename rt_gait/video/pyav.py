@@ -160,6 +160,8 @@ class Decoder:
         except _ERRORS:
             self.errors += 1
             self._broke_off = True
+        except IndexError:  # PyAV, after the last packet, when a stream has turned up on the way
+            pass
         yield None
 
     def _secs(self, ticks: int | None) -> float | None:
@@ -239,7 +241,7 @@ class Mp4Writer:
 
     def _start(self, picture: av.VideoFrame) -> av.VideoStream:
         """Add the stream, once the size is known."""
-        fast = {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
+        fast = {"preset": "superfast", "tune": "zerolatency", "crf": "23"}
         fast |= {"forced-idr": "1", "sc_threshold": "0"}  # key frames by time alone
         try:
             stream = self._container.add_stream("libx264", self._rate, options=fast)

@@ -290,7 +290,7 @@ def test_a_count_that_is_an_estimate(tmp_path: Path, clips: dict[str, bytes], of
 
 
 @pytest.mark.parametrize("kind", ["faststart", "mkv", "mjpeg", "avi", "ts"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, 10, 20])  # 10 and 20 make new streams turn up in "ts"
 def test_flipped_bytes_neither_crash_nor_hang(
     tmp_path: Path,
     clips: dict[str, bytes],
@@ -328,7 +328,7 @@ def test_decode_errors_are_counted_and_leave_a_gap(tmp_path: Path, clips: dict[s
         starts.append(position)
     assert len(starts) == COUNT
     for number in (10, 11, 50):
-        data[starts[number] : starts[number] + 200] = bytes(200)
+        data[starts[number] : starts[number] + 700] = bytes(700)
     with open_source(video=put(tmp_path, bytes(data)), camera=None) as source:
         frames = read_all(source)
         assert source.decode_errors == 3
