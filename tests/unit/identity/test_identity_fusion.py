@@ -144,7 +144,7 @@ def test_second_best_must_be_free_and_clear_too() -> None:
 def test_known_stays_known_down_to_the_candidate_threshold() -> None:
     made = identifier(walk(1, 0.8, count=10))
     assert only(made).state is KNOWN
-    made.add(walk(1, 0.55, 0.5, count=10, start=10))
+    made.add(walk(1, 0.5, 0.45, count=10, start=10))
     assert only(made).state is KNOWN  # neither the score nor the margin would do for a new claim
     made.add(walk(1, 0.4, count=10, start=20))
     assert only(made).state is UNKNOWN
