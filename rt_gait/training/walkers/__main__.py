@@ -21,6 +21,12 @@ def main(argv: list[str] | None = None) -> int:
         )
         command.add_argument("--out", type=Path, required=True, help="folder to write to")
     samples.add_argument("--only", nargs="*", default=None, help="clip names to write")
+    samples.add_argument(
+        "--masks",
+        type=Path,
+        default=None,
+        help="also write the visible masks of every frame to this folder (npz)",
+    )
     people.add_argument("--count", type=int, default=100, help="number of pictures")
     people.add_argument("--seed", type=int, default=1)
     people.add_argument("--bodies", type=int, default=40, help="size of the pool of people")
@@ -34,13 +40,18 @@ def main(argv: list[str] | None = None) -> int:
         from .people import make_people
 
         found = make_people(
-            archive, options.out, options.count, options.seed, options.bodies, options.scenes
+            archive,
+            options.out,
+            options.count,
+            options.seed,
+            bodies=options.bodies,
+            scenes=options.scenes,
         )
         print(f"{options.count} pictures, {found} people labelled")
         return 0
     from .clips import make_samples
 
-    for path in make_samples(archive, options.out, options.only):
+    for path in make_samples(archive, options.out, options.only, options.masks):
         print(path)
     return 0
 

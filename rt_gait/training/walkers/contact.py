@@ -48,7 +48,7 @@ def recorded_stance(walk: Walk, window: slice) -> Flags:
 
 def joints(mesh: BodyMesh, rotations: Array) -> Array:
     """Joint positions (T, J, 3) in metres relative to the root joint."""
-    out = np.zeros(rotations.shape[:2] + (3,))
+    out = np.zeros((*rotations.shape[:2], 3))
     for j, parent in enumerate(mesh.parents):
         if parent >= 0:
             out[:, j] = out[:, parent] + rotations[:, parent] @ (mesh.heads[j] - mesh.heads[parent])
@@ -69,7 +69,7 @@ def sole_offsets(mesh: BodyMesh, rotations: Array, side: str, rigid: bool = Fals
     points, toe = sole_points(mesh, side)
     foot, hinge = mesh.bone(f"foot.{side}"), mesh.bone(f"toe3-1.{side}")
     ankle, knuckle = mesh.heads[foot], mesh.heads[hinge]
-    out = np.einsum("tij,nj->tni", rotations[:, foot], points - ankle)
+    out: Array = np.einsum("tij,nj->tni", rotations[:, foot], points - ankle)
     if not rigid:
         at = rotations[:, foot] @ (knuckle - ankle)
         bent = np.einsum("tij,nj->tni", rotations[:, hinge], points[toe] - knuckle)

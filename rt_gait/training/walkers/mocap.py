@@ -46,8 +46,8 @@ class Walk:
     """One recorded walk.
 
     ``rotations[name]`` is (T, 3, 3): world rotation of the bone from its rest pose. ``root`` is
-    (T, 3) metres, ``ends[name]`` (T, 3) metres where the bone ends. ``rest_direction[name]`` is the rest direction of a bone, ``length[name]`` its
-    length in metres, ``fps`` the frame rate in hertz.
+    (T, 3) metres, ``ends[name]`` (T, 3) metres where the bone ends. ``rest_direction[name]`` is
+    the rest direction of a bone, ``length[name]`` its length in metres, ``fps`` in hertz.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Walk:
 
 def _euler(degrees: Array, order: str) -> Array:
     """Rotations (..., 3, 3) about the named axes, the first named applied first."""
-    out = np.broadcast_to(np.eye(3), degrees.shape[:-1] + (3, 3))
+    out = np.broadcast_to(np.eye(3), (*degrees.shape[:-1], 3, 3))
     for k, letter in enumerate(order.lower()):
         out = axis_rotation("xyz".index(letter), np.radians(degrees[..., k])) @ out
     return out
@@ -119,7 +119,7 @@ def parse_motion(text: str, bones: dict[str, Bone], name: str) -> Walk:
     rotations = {"root": AXES @ _euler(root[:, 3:6], "xyz") @ AXES.T}
     ends = {"root": root[:, :3] @ AXES.T * (_INCH / 0.45)}
     for bone in list(bones.values())[1:]:
-        assert bone.parent is not None
+        parent = bone.parent or "root"
         local = np.broadcast_to(np.eye(3), (count, 3, 3))
         if bone.dof:
             degrees = np.zeros((count, 3))
@@ -128,9 +128,9 @@ def parse_motion(text: str, bones: dict[str, Bone], name: str) -> Walk:
                 degrees[:, "xyz".index(dof[1])] = values[:, k]
             frame = AXES @ _euler(bone.axis, "xyz")
             local = frame @ _euler(degrees, "xyz") @ frame.T
-        rotations[bone.name] = rotations[bone.parent] @ local
+        rotations[bone.name] = rotations[parent] @ local
         reach = rotations[bone.name] @ (bone.direction * bone.length)
-        ends[bone.name] = ends[bone.parent] + reach
+        ends[bone.name] = ends[parent] + reach
     return Walk(
         name,
         rotations,
@@ -160,5 +160,7 @@ class MocapArchive:
 
     def walk(self, trial: str) -> Walk:
         """The named walk; ``KeyError`` if the archive has none of that name."""
-        bones = parse_skeleton(self._zip.read(self._asf[trial.split("_")[0]]).decode("ascii"))
+        bones = parse_skeleton(
+            self._zip.read(self._asf[trial.split("_", maxsplit=1)[0]]).decode("ascii")
+        )
         return parse_motion(self._zip.read(self._amc[trial]).decode("ascii"), bones, trial)

@@ -105,7 +105,7 @@ def _crowd(
 
 
 def make_people(
-    archive: MocapArchive, out: Path, count: int, seed: int, bodies: int = 40, scenes: int = 32
+    archive: MocapArchive, out: Path, count: int, seed: int, *, bodies: int = 40, scenes: int = 32
 ) -> int:
     """Write ``count`` pictures and labels under ``out``; the number of labelled people."""
     import cv2

@@ -7,6 +7,7 @@ blurred by its motion); :func:`compose` puts layers over the background from far
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,14 @@ from .shading import Light, folds, paint, shade
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """From where and under which lamp a walker is seen."""
+
+    camera: Camera
+    light: Light
 
 
 class Figure:
@@ -74,16 +83,15 @@ class Layer:
 
 def _draw(
     figure: Figure,
-    vertices: Array,
-    normal: Array,
-    camera: Camera,
-    light: Light,
+    posed: tuple[Array, Array],
+    view: View,
     box: tuple[int, int, int, int],
     scale: int,
 ) -> Image:
     """Premultiplied RGBA (h, w, 4) of a pixel box (left, top, right, bottom)."""
     import torch
 
+    camera, light, (vertices, normal) = view.camera, view.light, posed
     left, top, right, bottom = box
     width, height = (right - left) * scale, (bottom - top) * scale
     points, depth = camera.project(vertices)
@@ -105,17 +113,18 @@ def _draw(
     n = gather(normal)
     n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
     world = gather(vertices)
-    view = np.array([0.0, 0.0, camera.height]) - world
-    view /= np.linalg.norm(view, axis=1, keepdims=True)
+    eye = np.array([0.0, 0.0, camera.height]) - world
+    eye /= np.linalg.norm(eye, axis=1, keepdims=True)
     colour, gloss = paint(f, figure.outfit, figure.measures)
     legs = np.clip(world[:, 2] / 0.9, 0.0, 1.0)
     inner = np.clip(-n[:, 0] * f["side"], 0.0, 1.0) * (f["z"] < figure.measures.waist)
     clear = (0.72 + 0.28 * legs) * (1.0 - 0.15 * inner)
-    rgb = shade(colour, gloss, folds(f, n, 0.09), view, light, clear)
+    rgb = shade((colour, gloss), folds(f, n, 0.09), eye, light, clear)
     out = np.zeros((height * width, 4), dtype=np.float32)
     index = hit.pixel.numpy()
     out[index, :3], out[index, 3] = rgb, 1.0
-    return out.reshape(height // scale, scale, width // scale, scale, 4).mean(axis=(1, 3))
+    blocks = out.reshape(height // scale, scale, width // scale, scale, 4)
+    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 
 def shadow(vertices: Array, camera: Camera, light: Light) -> Image:
@@ -136,41 +145,28 @@ def shadow(vertices: Array, camera: Camera, light: Light) -> Image:
         ok = (column >= 0) & (row >= 0) & (column < columns) & (row < rows)
         hits = np.bincount(row[ok] * columns + column[ok], minlength=rows * columns)
         cover = np.clip(hits.reshape(rows, columns) / 2.0, 0, 1).astype(np.float32)
-        cover = cv2.GaussianBlur(cover, (0, 0), 1.2)
-        cover = cv2.resize(cover, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)
-        out *= 1.0 - strength * cover[: camera.height_px, : camera.width]
+        soft: Any = cv2.GaussianBlur(cover, (0, 0), 1.2)
+        soft = cv2.resize(soft, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)
+        out *= 1.0 - strength * soft[: camera.height_px, : camera.width]
     return out
 
 
-def layer(
-    figure: Figure,
-    gait: Gait,
-    time: float,
-    heading: float,
-    origin: Array,
-    camera: Camera,
-    light: Light,
-    exposure: float = 0.0,
-    scale: int = 2,
-    samples: int = 2,
-) -> Layer:
-    """One walker at ``time`` seconds; an empty layer when outside the picture.
+def layer(figure: Figure, posed: list[tuple[Array, Array]], view: View, scale: int = 2) -> Layer:
+    """One walker, averaged over the moments of the exposure; empty when outside the picture.
 
-    ``exposure`` seconds of motion are averaged over ``samples`` moments.
+    ``posed`` holds vertices (V, 3) and normals (V, 3) at each moment (:meth:`Figure.pose`).
     """
-    count = samples if exposure > 0 else 1
-    moments = time + exposure * ((np.arange(count) + 0.5) / count - 0.5)
-    posed = [figure.pose(gait, float(t), heading, origin) for t in moments]
+    camera = view.camera
     pixels = np.concatenate([camera.project(v)[0] for v, _ in posed])
     left, top = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - 1, 0)
     right, bottom = np.ceil(pixels.max(axis=0)).astype(int) + 2
     right, bottom = min(int(right), camera.width), min(int(bottom), camera.height_px)
-    dark = shadow(posed[0][0], camera, light)
+    dark = shadow(posed[0][0], camera, view.light)
     distance = float(np.median(camera.project(posed[0][0])[1]))
     if right - left < 2 or bottom - top < 2:
         return Layer(np.zeros((1, 1, 4), np.float32), 0, 0, distance, dark)
     box = (int(left), int(top), right, bottom)
-    rgba = np.mean([_draw(figure, v, n, camera, light, box, scale) for v, n in posed], axis=0)
+    rgba = np.mean([_draw(figure, p, view, box, scale) for p in posed], axis=0)
     return Layer(rgba.astype(np.float32), int(top), int(left), distance, dark)
 
 

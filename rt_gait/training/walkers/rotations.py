@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 def axis_rotation(axis: int, angle: npt.ArrayLike) -> Array:
     """Rotations (..., 3, 3) by ``angle`` radians (...) about coordinate axis 0, 1 or 2."""
     a = np.asarray(angle, dtype=np.float64)
-    out = np.zeros(a.shape + (3, 3))
+    out = np.zeros((*a.shape, 3, 3))
     i, j = (axis + 1) % 3, (axis + 2) % 3
     out[..., axis, axis] = 1.0
     out[..., i, i] = out[..., j, j] = np.cos(a)
@@ -24,10 +24,10 @@ def exp(vector: Array) -> Array:
     """Rotation matrices (..., 3, 3) of rotation vectors (..., 3) (Rodrigues' formula)."""
     angle = np.linalg.norm(vector, axis=-1)[..., None, None]
     unit = vector / np.maximum(angle[..., 0], 1e-12)
-    k = np.zeros(vector.shape[:-1] + (3, 3))
+    k = np.zeros((*vector.shape[:-1], 3, 3))
     k[..., 0, 1], k[..., 0, 2], k[..., 1, 2] = -unit[..., 2], unit[..., 1], -unit[..., 0]
     k = k - np.swapaxes(k, -1, -2)
-    return np.eye(3) + np.sin(angle) * k + (1.0 - np.cos(angle)) * (k @ k)
+    return np.asarray(np.eye(3) + np.sin(angle) * k + (1.0 - np.cos(angle)) * (k @ k))
 
 
 def log(rotation: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .camera import Camera
 from .motion import Gait
-from .render import Figure, Image, compose, finish, layer
+from .render import Figure, Image, View, compose, finish, layer
 from .rotations import axis_rotation
 from .shading import Light
 
@@ -46,13 +46,21 @@ class Walker:
         moved = axis_rotation(2, self.heading) @ (root * [1.0, 1.0, 0.0])
         return np.asarray(np.array([self.x, self.y, 0.0]) - moved)
 
+    def posed(self, time: float, exposure: float, samples: int) -> list[tuple[Array, Array]]:
+        """Vertices and normals at ``samples`` moments of an exposure (seconds) about ``time``."""
+        count, origin = (samples if exposure > 0 else 1), self.origin()
+        steps = (np.arange(count) + 0.5) / count - 0.5
+        moments = time - self.start + self.phase + exposure * steps
+        return [self.figure.pose(self.gait, float(t), self.heading, origin) for t in moments]
+
 
 @dataclass(frozen=True)
 class Truth:
-    """One walker in one frame: ``box`` (x1, y1, x2, y2) pixels around the whole walker within the
-    picture, ``visible`` share of its pixels not hidden by others, ``cut`` by the picture's edge.
+    """One walker in one frame.
 
-    ``mask`` (H, W) bool holds the visible pixels.
+    ``box`` (x1, y1, x2, y2) pixels around the whole walker within the picture, ``visible`` share
+    of its pixels not hidden by others, ``cut`` by the picture's edge. ``mask`` (H, W) bool holds
+    the visible pixels.
     """
 
     ident: int
@@ -75,25 +83,15 @@ class Scene:
     noise: float = 0.008
 
     def frame(
-        self, time: float, rng: np.random.Generator, samples: int = 2
+        self, time: float, rng: np.random.Generator, samples: int = 3
     ) -> tuple[npt.NDArray[np.uint8], list[Truth]]:
         """The picture (H, W, 3) uint8 RGB at ``time`` seconds and who is in it."""
-        present, layers = [], []
+        present, layers, view = [], [], View(self.camera, self.light)
         for walker in self.walkers:
             if walker.start <= time <= walker.end:
-                drawn = layer(
-                    walker.figure,
-                    walker.gait,
-                    time - walker.start + walker.phase,
-                    walker.heading,
-                    walker.origin(),
-                    self.camera,
-                    self.light,
-                    self.exposure,
-                    samples=samples,
-                )
                 present.append(walker)
-                layers.append(drawn)
+                posed = walker.posed(time, self.exposure, samples)
+                layers.append(layer(walker.figure, posed, view))
         picture, whole, visible = compose(self.background, layers)
         truth = []
         for walker, full, seen in zip(present, whole, visible, strict=True):

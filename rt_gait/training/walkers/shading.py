@@ -108,17 +108,21 @@ def folds(f: dict[str, Array], normal: Array, depth: float) -> Array:
 
 
 def shade(
-    colour: Array, gloss: Array, normal: Array, view: Array, light: Light, clear: Array
+    surface: tuple[Array, Array], normal: Array, eye: Array, light: Light, clear: Array
 ) -> Array:
-    """Lit colour (P, 3); ``view`` (P, 3) unit vectors to the camera, ``clear`` (P,) openness."""
+    """Lit colour (P, 3) of a ``surface``: colour (P, 3) and gloss (P,).
+
+    ``eye`` (P, 3) unit vectors to the camera, ``clear`` (P,) openness to the sky.
+    """
+    colour, gloss = surface
     facing = normal @ light.towards
     diffuse = np.clip((facing + 0.25) / 1.25, 0.0, 1.0)
     sky = 0.75 + 0.25 * normal[:, 2]
-    half = light.towards + view
+    half = light.towards + eye
     half /= np.linalg.norm(half, axis=1, keepdims=True)
     shine = np.clip((normal * half).sum(axis=1), 0.0, 1.0) ** 24
     lit = (
         colour
         * (light.ambient * sky * clear + light.direct * diffuse * (0.4 + 0.6 * clear))[:, None]
     )
-    return np.clip(lit + (gloss * shine)[:, None], 0.0, 1.0)
+    return np.asarray(np.clip(lit + (gloss * shine)[:, None], 0.0, 1.0))
