@@ -17,7 +17,7 @@ from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.track.sort import SortTracker
 
-DETECTOR_MIN_SCORE = 0.2
+DETECTOR_MIN_SCORE = 0.3
 """Weaker detections do more harm than good: on PETS09-S2L1 they cost more swaps than they heal."""
 
 
@@ -44,7 +44,7 @@ def check_models(settings: Settings) -> None:
     window_shape(info)
     thresholds(settings, info)
     if settings.gallery is not None:
-        with Gallery.open(settings.gallery):
+        with Gallery.open(settings.gallery, read_only=True):
             pass
 
 
@@ -93,5 +93,5 @@ def _read_gallery(
 ) -> tuple[Templates, dict[str, str], int | None]:
     if path is None:
         return Templates.none(), {}, None
-    with Gallery.open(path) as gallery:
+    with Gallery.open(path, read_only=True) as gallery:
         return gallery.templates(key), gallery.names(), gallery.revision

@@ -1,0 +1,111 @@
+"""Every mistake of a user ends in its exit code and one clear line, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import SAMPLES, rt_gait
+
+from rt_gait.identity.gallery import Gallery
+from rt_gait.identity.records import TemplateKey
+
+CLIP = SAMPLES / "crossing.mp4"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "empty.mp4").touch()
+    (folder / "random.mp4").write_bytes(np.random.default_rng(1).bytes(40_000))
+    data = CLIP.read_bytes()
+    (folder / "headless.mp4").write_bytes(data[len(data) // 2 :])
+    with wave.open(str(folder / "audio.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    (folder / "there.mp4").write_text("precious")
+    (folder / "folder").mkdir()
+    (folder / "wrong.toml").write_text('modle = "gei"\n')
+    with Gallery.create_or_open(folder / "other.gallery") as gallery:
+        key = TemplateKey(model="gait9@12345678", segmenter="person_seg@12345678")
+        gallery.enrol(name="anna", vectors=np.eye(1, 8), key=key)
+    (folder / "corrupt.gallery").write_bytes(b"SQLite format 3\0" + bytes(5000))
+    with sqlite3.connect(folder / "foreign.gallery") as foreign:
+        foreign.execute("CREATE TABLE birds (name TEXT)")
+    foreign.close()
+    return folder
+
+
+CASES = {
+    "nothing to do": ([], 2, "give --video FILE or --camera N"),
+    "two sources": (["--video", CLIP, "--camera", "0"], 2, "not both"),
+    "missing file": (["--video", "none.mp4"], 3, "none.mp4"),
+    "folder without pictures": (["--video", "folder"], 3, "folder"),
+    "empty file": (["--video", "empty.mp4"], 3, "empty"),
+    "random bytes": (["--video", "random.mp4"], 3, "random.mp4"),
+    "half an MP4 without its header": (["--video", "headless.mp4"], 3, "headless.mp4"),
+    "audio only": (["--video", "audio.wav"], 3, "audio"),
+    "camera that is not there": (["--camera", "97"], 3, "camera 97"),
+    "output that exists": (["--video", CLIP, "--save", "there.mp4"], 6, "--overwrite"),
+    "output in no folder": (["--video", CLIP, "--events", "no/e.jsonl"], 6, "does not exist"),
+    "output that is a folder": (["--video", CLIP, "--mot", "folder"], 6, "folder"),
+    "outputs of one name": (
+        ["--video", CLIP, "--mot", "a", "--events", "a"], 2, "name one file",
+    ),
+    "output over the input": (
+        ["--video", "random.mp4", "--save", "random.mp4", "--overwrite"], 2, "name one file",
+    ),
+    "gallery of another model": (
+        ["--video", CLIP, "--gallery", "other.gallery"], 2, "gait9@12345678",
+    ),
+    "corrupt gallery": (["--video", CLIP, "--gallery", "corrupt.gallery"], 2, "corrupt.gallery"),
+    "database of something else": (
+        ["--video", CLIP, "--gallery", "foreign.gallery"], 2, "foreign.gallery",
+    ),
+    "missing gallery": (["--video", CLIP, "--gallery", "none.gallery"], 2, "none.gallery"),
+    "unknown model": (["--video", CLIP, "--model", "nope"], 2, "models in"),
+    "a segmenter as gait model": (["--video", CLIP, "--model", "person_seg"], 2, "not silhouettes"),
+    "a gait model as segmenter": (["--video", CLIP, "--detector", "gei"], 2, "person segmenter"),
+    "unknown segmenter": (["--video", CLIP, "--detector", "nope"], 2, "models in"),
+    "config with a wrong key": (["--video", CLIP, "--config", "wrong.toml"], 2, "'modle'"),
+    "missing config": (["--video", CLIP, "--config", "none.toml"], 2, "none.toml"),
+    "negative frame rate": (["--video", CLIP, "--fps", "-3"], 2, "fps"),
+    "window without display": (["--video", CLIP, "--show"], 2, "--headless"),
+    "enrol without a name": (["enroll", "--subject", " ", "--video", CLIP], 2, "name"),
+    "embed of no dump": (["embed", "random.mp4", "--out", "o.npz"], 3, "random.mp4"),
+    "replay of nothing": (["replay", "none.jsonl"], 2, "none.jsonl"),
+    "gallery to list is missing": (["gallery", "list", "--gallery", "no.gallery"], 2, "no.gallery"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), CASES.values(), ids=CASES)
+def test_bad_input(
+    world: Path, arguments: list[str], code: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    before = {p: p.read_bytes() for p in world.iterdir() if p.is_file()}
+    done = rt_gait(*arguments, cwd=world)
+    assert done.returncode == code, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+    assert done.stdout == ""
+    assert {p: p.read_bytes() for p in world.iterdir() if p.is_file()} == before
+
+
+def test_an_unknown_option_is_a_usage_error(world: Path) -> None:
+    done = rt_gait("--vidoe", "x", cwd=world)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_ends_the_run_in_one_line(world: Path) -> None:
+    done = rt_gait("--video", CLIP, "--events", os.devnull.replace("null", "full"), cwd=world)
+    assert done.returncode == 6
+    assert "Traceback" not in done.stderr
