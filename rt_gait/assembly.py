@@ -15,7 +15,6 @@ from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import TemplateKey
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import ModelInfo
-from rt_gait.track.sort import SortTracker
 
 DETECTOR_MIN_SCORE = 0.3
 """Weaker detections do more harm than good: on PETS09-S2L1 they cost more swaps than they heal."""
@@ -55,6 +54,9 @@ def assemble(settings: Settings) -> Assembled:
         UsageError: a name is wrong, or the gallery is of other models.
         ModelError: a model cannot be loaded.
     """
+    # Imported here: filterpy and scipy take a second that a wrong path need not wait for.
+    from rt_gait.track.sort import SortTracker
+
     info = gait_model_info(settings.models_dir, settings.model)
     detector = open_detector(
         settings.detector, models_dir=settings.models_dir, min_score=DETECTOR_MIN_SCORE

@@ -18,7 +18,7 @@ from rt_gait.gait.quality import usable_mask
 from rt_gait.gait.silhouette import normalise
 from rt_gait.gait.windows import WindowBuilder
 from rt_gait.identity.fusion import Identifier
-from rt_gait.track.sort import Tracker
+from rt_gait.track.tracker import Tracker
 from rt_gait.types import (
     Detections,
     Frame,

@@ -33,10 +33,10 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
     if settings.video is None and settings.camera is None:
         raise UsageError("nothing to do: give --video FILE or --camera N (rt-gait --help)")
     _check_outputs(settings)
-    check_models(settings)
     with open_source(
         video=settings.video, camera=settings.camera, frame_rate=settings.fps
     ) as source:
+        check_models(settings)
         assembled = assemble(settings)
         stop = Stop()
         builder = new_builder(assembled, source)

@@ -22,9 +22,7 @@ TOUCH_PX = 2
 """Two masks nearer than this may have swapped pixels."""
 
 
-def usable_mask(
-    index: int, detections: Detections, frame_hw: tuple[int, int]
-) -> Mask | Rejection:
+def usable_mask(index: int, detections: Detections, frame_hw: tuple[int, int]) -> Mask | Rejection:
     """Judge one detection of a frame.
 
     Returns:

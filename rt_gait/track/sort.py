@@ -9,7 +9,6 @@ lost tracks are widened with time before the overlap is taken (Yang et al., C-BI
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -30,21 +29,6 @@ WIDEN_PER_SEC = 0.3
 WIDEN_MOST = 0.3
 MOST_TRACKS = 64
 """A crowd beyond this is not followed: time and memory stay bounded."""
-
-
-class Tracker(Protocol):
-    """Follows people."""
-
-    def update(self, detections: Detections, *, time_secs: float) -> tuple[Track, ...]:
-        """Take the detections of the next frame; return confirmed and lost tracks by id.
-
-        A track that is no longer returned has ended.
-        """
-        ...
-
-    def reset(self) -> None:
-        """Forget every track; ids are not used again."""
-        ...
 
 
 @dataclass
