@@ -234,7 +234,7 @@ def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
     flare = np.clip((m.knee - f["z"]) / max(m.knee - m.ankle, 1e-3), 0.0, 1.0)
     off = np.zeros(len(f["z"]))
     off = np.where(shirt, np.where(arm, 0.6, 1.0) * outfit.looseness + 0.006, off)
-    off = np.where(legs, outfit.looseness * (0.5 + 1.1 * flare) + 0.008, off)
+    off = np.where(legs, outfit.looseness * (0.8 + 0.5 * flare) + 0.009, off)
     off = np.where(shoe, 0.009, off)
     off = np.where(hair, 0.028 if outfit.long_hair else 0.014, off)
     offset = off[:, None]

@@ -136,7 +136,7 @@ def cut(walk: Walk) -> tuple[int, int, int]:
     if not np.isfinite(one[0]):
         raise ValueError(f"{walk.name}: shorter than one gait cycle")
     two = best(range(int(1.9 * one[2]), int(2.1 * one[2])))
-    return (two[1], two[2], 2) if two[0] < 2.5 * one[0] else (one[1], one[2], 1)
+    return (two[1], two[2], 2) if two[0] <= 2.5 * one[0] + 1e-9 else (one[1], one[2], 1)
 
 
 def _periodic(rotations: Array) -> Array:
