@@ -26,6 +26,8 @@ from rt_gait.outputs.silhouettes import SilhouetteDump
 from rt_gait.runner import Runner, RunReport, Stop
 from rt_gait.video.source import Source, open_source
 
+_SAYS_NOTHING_OF_RESULTS = {"save", "events", "mot", "dump_silhouettes", "show", "overwrite"}
+
 
 def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
     """Run, print a summary, and return the exit code."""
@@ -42,7 +44,8 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
         builder = new_builder(assembled, source)
         log = _open_log(settings)
         if log is not None:
-            log.write(builder.run_started(settings.model_dump(mode="json"), versions()))
+            config_told = settings.model_dump(mode="json", exclude=_SAYS_NOTHING_OF_RESULTS)
+            log.write(builder.run_started(config_told, versions()))
         with Progress(source.info) as progress:
             report = Runner(
                 source=source,

@@ -1,4 +1,4 @@
-"""Video files through PyAV, both ways. The only module that imports ``av``.
+"""Reading video files through PyAV.
 
 Decoding is single-threaded on purpose. With frame threads FFmpeg loses the pictures in flight when
 a decode error comes at the end (measured on half an MP4: 110 frames instead of 112), and with
@@ -8,8 +8,6 @@ slice threads it no longer marks damaged pictures. One core gives more than 1,00
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import math
 from collections.abc import Generator, Iterator
 from fractions import Fraction
@@ -18,11 +16,9 @@ from typing import Any, cast
 
 import av
 import av.logging
-import numpy as np
-from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
-from rt_gait.errors import OutputError, SourceOpenError
+from rt_gait.errors import SourceOpenError
 from rt_gait.types import UInt8Array
 from rt_gait.video import source
 from rt_gait.video.orientation import upright
@@ -36,16 +32,10 @@ FORMATS = (
 """Containers that hold video. Without a list FFmpeg also renders text files as pictures, and
 follows playlists to other files and to the network."""
 
-CLOCK = Fraction(1, 60000)
-"""Tick of written files: exact for 24, 25, 30, 50, 60 and 29.97 Hz; MPEG-4 allows 16 bits."""
-
-KEY_FRAME_SECS = 1.0  # so that players can seek
-FRAGMENT_SECS = 0.5  # with one frame on top, what a killed run loses at most
-
-_ERRORS = (av.FFmpegError, OSError, ValueError)
+ERRORS = (av.FFmpegError, OSError, ValueError)
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: cover art of a sound file
 _MAJOR = int(av.__version__.split(".")[0])
-_ONE_THREAD: dict[str, Any] = {"threads": 1} if _MAJOR >= 18 else {}  # 40 % less CPU than "auto"
+ONE_THREAD: dict[str, Any] = {"threads": 1} if _MAJOR >= 18 else {}  # 40 % less CPU than "auto"
 
 
 class Decoder:
@@ -72,7 +62,7 @@ class Decoder:
         }
         try:
             self._container = av.open(f"file:{path.absolute()}", "r", options=options)
-        except _ERRORS as error:
+        except ERRORS as error:
             reason = getattr(error, "strerror", None) or error
             raise SourceOpenError(
                 f"expected a video, this cannot be read as one ({reason}); a recording that was "
@@ -126,7 +116,7 @@ class Decoder:
         for packet in self._packets():
             try:
                 frames = self._stream.codec_context.decode(packet)
-            except _ERRORS:
+            except ERRORS:
                 self.errors += 1
                 continue
             for frame in frames:
@@ -157,7 +147,7 @@ class Decoder:
                     yield packet
                 elif packet.dts is not None:  # empty, a dropped frame: would end the decoder
                     self.whole_packets += 1
-        except _ERRORS:
+        except ERRORS:
             self.errors += 1
             self._broke_off = True
         except IndexError:  # PyAV, after the last packet, when a stream has turned up on the way
@@ -169,7 +159,7 @@ class Decoder:
         return None if ticks is None or not tick else float(ticks * tick)
 
     def _to_bgr(self, frame: av.VideoFrame) -> UInt8Array:
-        picture = self._converter.reformat(frame, format="bgr24", **_ONE_THREAD)
+        picture = self._converter.reformat(frame, format="bgr24", **ONE_THREAD)
         matrix = cast(Any, frame.side_data.get("DISPLAYMATRIX"))
         image = cast(UInt8Array, picture.to_ndarray())
         return upright(image, None if matrix is None else bytes(matrix))
@@ -177,108 +167,3 @@ class Decoder:
     def close(self) -> None:
         """Close the file."""
         self._container.close()
-
-
-class Mp4Writer:
-    """Writes H.264 (or MPEG-4) in fragmented MP4: what is on disk plays, even after a crash."""
-
-    def __init__(self, path: Path, *, frame_rate: float = 25.0) -> None:
-        """Create the file, over an old one if there is one: the caller checks.
-
-        Args:
-            path: File to write; its folder exists.
-            frame_rate: Expected frames per second, a hint for the encoder.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        self._path = path
-        self._rate = source.exact_rate(frame_rate)
-        self._stream: av.VideoStream | None = None
-        self._converter = VideoReformatter()
-        self._last_pts = self._key_pts = -1
-        self._closed = False
-        options = {
-            "movflags": "frag_keyframe+empty_moov+default_base_moof",
-            "frag_duration": str(int(FRAGMENT_SECS * 1e6)),
-            "flush_packets": "1",
-        }
-        try:
-            path.open("wb").close()  # FFmpeg itself would only try at the first picture
-            self._container = av.open(
-                f"file:{path.absolute()}", "w", format="mp4", container_options=options
-            )
-        except _ERRORS as error:
-            raise _output_error(error, path) from None
-
-    def write(self, image_bgr: UInt8Array, time_secs: float) -> None:
-        """Append a picture.
-
-        Args:
-            image_bgr: [H, W, 3] uint8. Odd sides are padded; another size than the first is scaled.
-            time_secs: When it is shown, >= 0; a time that does not grow is moved on by a tick.
-
-        Raises:
-            OutputError: the disk is full or the file cannot be written.
-        """
-        if self._closed:  # FFmpeg would crash
-            raise OutputError(f"cannot write the video (it is closed): {str(self._path)!r}")
-        pad = [(0, side % 2) for side in image_bgr.shape[:2]]
-        image = np.pad(image_bgr, [*pad, (0, 0)], "edge") if any(map(any, pad)) else image_bgr
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
-        try:
-            stream = self._stream = self._stream or self._start(picture)
-            frame = self._converter.reformat(
-                picture, stream.width, stream.height, "yuv420p", **_ONE_THREAD
-            )
-            frame.pts = self._last_pts = max(round(time_secs / CLOCK), self._last_pts + 1)
-            frame.time_base = CLOCK
-            if self._key_pts < 0 or frame.pts - self._key_pts >= KEY_FRAME_SECS / CLOCK:
-                self._key_pts, frame.pict_type = frame.pts, PictureType.I
-            self._container.mux(stream.encode(frame))
-        except _ERRORS as error:
-            raise self._give_up(error) from None
-
-    def _start(self, picture: av.VideoFrame) -> av.VideoStream:
-        """Add the stream, once the size is known."""
-        fast = {"preset": "superfast", "tune": "zerolatency", "crf": "23"}
-        fast |= {"forced-idr": "1", "sc_threshold": "0"}  # key frames by time alone
-        try:
-            stream = self._container.add_stream("libx264", self._rate, options=fast)
-        except ValueError:  # this FFmpeg has no x264
-            stream = self._container.add_stream("mpeg4", self._rate)
-            stream.bit_rate = 8 * picture.width * picture.height
-        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
-        stream.codec_context.time_base = CLOCK
-        return stream
-
-    def close(self) -> None:
-        """Write what is left and close the file; may be called twice. Without pictures, no file.
-
-        Raises:
-            OutputError: the end cannot be written.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            if self._stream is not None:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-        except _ERRORS as error:
-            raise self._give_up(error) from None
-        if self._stream is None and self._path.is_file():
-            self._path.unlink()
-
-    def _give_up(self, error: Exception) -> OutputError:
-        self._closed = True
-        with contextlib.suppress(*_ERRORS):
-            self._container.close()
-        return _output_error(error, self._path)
-
-
-def _output_error(error: Exception, path: Path) -> OutputError:
-    reason = getattr(error, "strerror", None) or error
-    known = {errno.ENOSPC: "free some space", errno.ENOENT: "make the folder first"}
-    advice = known.get(getattr(error, "errno", 0), "choose another place")
-    return OutputError(f"cannot write the video ({reason}); {advice}: {str(path)!r}")

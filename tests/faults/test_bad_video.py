@@ -378,7 +378,7 @@ WRITE = """
 import sys
 import numpy as np
 from pathlib import Path
-from rt_gait.video.pyav import Mp4Writer
+from rt_gait.video.mp4 import Mp4Writer
 writer = Mp4Writer(Path(sys.argv[1]))
 for number in range(10_000):
     writer.write(np.full((120, 160, 3), 20 + number % 5 * 40, np.uint8), number / 25)

@@ -9,8 +9,8 @@ import pytest
 
 from rt_gait.errors import OutputError
 from rt_gait.types import Frame
-from rt_gait.video import pyav
-from rt_gait.video.pyav import Mp4Writer
+from rt_gait.video import mp4
+from rt_gait.video.mp4 import Mp4Writer
 from rt_gait.video.source import open_source
 
 
@@ -134,5 +134,5 @@ def test_a_full_disk_is_one_clear_error() -> None:
 
 def test_the_clock_is_exact_for_the_usual_rates() -> None:
     for rate in (10, 15, 24, 25, 30, 50, 60, 120):
-        assert (1 / pyav.CLOCK) % rate == 0
-    assert 1 / pyav.CLOCK < 1 << 16
+        assert (1 / mp4.CLOCK) % rate == 0
+    assert 1 / mp4.CLOCK < 1 << 16
