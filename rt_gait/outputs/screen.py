@@ -12,7 +12,7 @@ import cv2
 from rt_gait.errors import UsageError
 from rt_gait.outputs.overlay import draw
 from rt_gait.types import FrameResult, UInt8Array
-from rt_gait.video.pyav import Mp4Writer
+from rt_gait.video.mp4 import Mp4Writer
 
 _TITLE = "rt-gait (q to stop)"
 _STOP_KEYS = (ord("q"), 27)
