@@ -48,6 +48,7 @@ class Screen:
     ) -> None:
         self._names = names
         self._show = show
+        self._sized = False
         self._on_quit = on_quit
         if show:
             _open_window()
@@ -69,6 +70,9 @@ class Screen:
             cv2.destroyAllWindows()
 
     def _display(self, image: UInt8Array) -> None:
+        if not self._sized:
+            cv2.resizeWindow(_TITLE, image.shape[1], image.shape[0])
+            self._sized = True
         cv2.imshow(_TITLE, image)
         key = cv2.waitKey(1) & 0xFF
         if key in _STOP_KEYS or cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
@@ -79,7 +83,9 @@ def _open_window() -> None:
     if not has_display():
         raise UsageError("--show needs a display and there is none; use --headless and --save")
     try:
-        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        # The Qt that comes with OpenCV warns of fonts that it does not need.
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     except cv2.error as error:
         raise UsageError(
             "--show needs OpenCV with windows, and the one installed has none "

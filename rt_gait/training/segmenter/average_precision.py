@@ -93,8 +93,9 @@ def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floa
 
 def mask_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(D, G) IoU of masks (D, H, W) and (G, H, W)."""
-    flat_a = a.reshape(len(a), -1).astype(np.float32)
-    flat_b = b.reshape(len(b), -1).astype(np.float32)
+    pixels = int(np.prod(a.shape[1:]))
+    flat_a = a.reshape(len(a), pixels).astype(np.float32)
+    flat_b = b.reshape(len(b), pixels).astype(np.float32)
     both = flat_a @ flat_b.T
     either = flat_a.sum(1)[:, None] + flat_b.sum(1)[None] - both
     return np.asarray(both / np.maximum(either, 1), np.float64)
