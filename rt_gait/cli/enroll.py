@@ -42,6 +42,8 @@ class _Collector:
         """Collect from one frame."""
         now_secs = result.frame.time_secs
         for track in result.tracks:
+            if track.detection is None:
+                continue
             first_secs = self.spans.get(track.track_id, (track.first_time_secs, 0.0))[0]
             self.spans[track.track_id] = (first_secs, now_secs)
         for embedding in result.embeddings:
