@@ -9,7 +9,7 @@ OUT ?= out
 BIN := $(VENV)/bin
 export PYTHONWARNINGS ?= default
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench sample-gallery clean
 
 demo: $(VENV)/core.done
 	mkdir -p $(OUT)
@@ -33,6 +33,14 @@ bench: $(VENV)/core.done
 		--video $(RT_GAIT_DATA)/video/vtest.avi
 	$(BIN)/python -m rt_gait.bench.tracking --gt $(RT_GAIT_DATA)/mot15/TUD-Campus/gt.txt \
 		--video $(RT_GAIT_DATA)/video/TUD-Campus.mp4
+
+# Needed again whenever the weights of person_seg or the enrolment clips change.
+sample-gallery: $(VENV)/core.done
+	rm -f samples/people.gallery*
+	for name in anna ben chloe david; do \
+		$(BIN)/rt-gait enroll --subject $$name --video samples/enrol_$$name.mp4 \
+			--gallery samples/people.gallery || exit; \
+	done
 
 clean:
 	rm -rf $(VENV) $(OUT) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -20,6 +20,10 @@ LEAST_MAIN_SHARE = 0.9
 """Share of the mask in its largest piece. Below, a limb or the head has come off."""
 TOUCH_PX = 2
 """Two masks nearer than this may have swapped pixels."""
+IN_FRONT_SHARE = 0.04
+"""Who stands lower in the picture by this share of the own height is in front and seen whole ..."""
+MOST_SHARED = 0.02
+"""... unless more than this share of the own mask is claimed by the neighbour too."""
 
 
 def usable_mask(index: int, detections: Detections, frame_hw: tuple[int, int]) -> Mask | Rejection:
@@ -36,7 +40,7 @@ def usable_mask(index: int, detections: Detections, frame_hw: tuple[int, int]) -
         return Rejection.CUT_BY_FRAME
     if box[3] - box[1] < LEAST_HEIGHT_PX:
         return Rejection.TOO_SMALL
-    if _touches_another(index, detections):
+    if _merged_with_another(index, detections):
         return Rejection.MERGED
     main = _largest_piece(mask.pixels)
     total = int(mask.pixels.sum())
@@ -57,8 +61,9 @@ def _largest_piece(pixels: BoolArray) -> BoolArray:
     return piece
 
 
-def _touches_another(index: int, detections: Detections) -> bool:
-    boxes = detections.boxes_xyxy_px
+def _merged_with_another(index: int, detections: Detections) -> bool:
+    """Whether a neighbour hides part of this person, or has lent it pixels."""
+    boxes, mask = detections.boxes_xyxy_px, detections.masks[index]
     own = boxes[index] + np.array([-TOUCH_PX, -TOUCH_PX, TOUCH_PX, TOUCH_PX], np.float32)
     near = (
         (boxes[:, 0] <= own[2])
@@ -67,20 +72,26 @@ def _touches_another(index: int, detections: Detections) -> bool:
         & (boxes[:, 3] >= own[1])
     )
     near[index] = False
-    mask = detections.masks[index]
-    return any(_touch(mask, detections.masks[other]) for other in np.flatnonzero(near))
+    behind = boxes[:, 3] < boxes[index, 3] - IN_FRONT_SHARE * (boxes[index, 3] - boxes[index, 1])
+    allowed_px = MOST_SHARED * mask.pixels.sum()
+    for other in np.flatnonzero(near):
+        touching, shared_px = _contact(mask, detections.masks[other])
+        if shared_px > allowed_px or (touching and not behind[other]):
+            return True
+    return False
 
 
-def _touch(a: Mask, b: Mask) -> bool:
-    """Whether two masks come within ``TOUCH_PX`` of one another."""
+def _contact(a: Mask, b: Mask) -> tuple[bool, int]:
+    """Whether two masks come within ``TOUCH_PX`` of one another, and the pixels both claim."""
     x1, y1 = max(a.x_px, b.x_px) - TOUCH_PX, max(a.y_px, b.y_px) - TOUCH_PX
     x2 = min(a.x_px + a.pixels.shape[1], b.x_px + b.pixels.shape[1]) + TOUCH_PX
     y2 = min(a.y_px + a.pixels.shape[0], b.y_px + b.pixels.shape[0]) + TOUCH_PX
     if x2 <= x1 or y2 <= y1:
-        return False
+        return False, 0
     kernel = np.ones((2 * TOUCH_PX + 1, 2 * TOUCH_PX + 1), np.uint8)
-    near_a = cv2.dilate(_cut(a, x1, y1, x2, y2), kernel)
-    return bool((near_a & _cut(b, x1, y1, x2, y2)).any())
+    part_a, part_b = _cut(a, x1, y1, x2, y2), _cut(b, x1, y1, x2, y2)
+    touching = bool((cv2.dilate(part_a, kernel) & part_b).any())
+    return touching, int((part_a & part_b).sum())
 
 
 def _cut(mask: Mask, x1: int, y1: int, x2: int, y2: int) -> UInt8Array:

@@ -41,10 +41,21 @@ def test_low_score() -> None:
 
 
 @pytest.mark.parametrize(("gap", "merged"), [(-5, True), (0, True), (1, True), (3, False)])
-def test_merged_when_masks_touch(gap: int, merged: bool) -> None:
-    both = found(person(100, 100), person(140 + gap, 110))
+def test_side_by_side_both_are_merged_when_masks_touch(gap: int, merged: bool) -> None:
+    both = found(person(100, 100), person(140 + gap, 103))
     for index in (0, 1):
         assert (usable_mask(index, both, FRAME_HW) is Rejection.MERGED) is merged
+
+
+def test_who_stands_in_front_is_used_and_who_is_behind_is_not() -> None:
+    both = found(person(100, 100), person(140, 110))
+    assert usable_mask(0, both, FRAME_HW) is Rejection.MERGED
+    assert isinstance(usable_mask(1, both, FRAME_HW), Mask)
+
+
+def test_who_stands_in_front_is_merged_all_the_same_when_both_claim_the_pixels() -> None:
+    both = found(person(100, 100), person(138, 110))
+    assert usable_mask(1, both, FRAME_HW) is Rejection.MERGED
 
 
 def test_boxes_may_overlap_while_masks_do_not() -> None:
