@@ -188,15 +188,19 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _open(path: Path, *, read_only: bool, immutable: bool = False) -> sqlite3.Connection:
-    query = "mode=ro" if read_only else "mode=rw"
     # Reading beside a log needs shared memory, for which a read-only folder has no room.
     fixed = read_only and not os.access(path.absolute().parent, os.W_OK)
+    # A reader that may not write leaves the log and the shared memory lying about when it closes.
+    may_tidy = not (fixed or immutable) and os.access(path, os.W_OK)
+    query = "mode=rw" if may_tidy or not read_only else "mode=ro"
     if immutable or (fixed and _size(path, "-wal") <= 0):
         query += "&immutable=1"
     uri = f"{path.absolute().as_uri()}?{query}"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECS, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
     return connection
 
 

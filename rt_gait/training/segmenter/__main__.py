@@ -23,18 +23,22 @@ def _train(args: argparse.Namespace) -> None:
     import cv2
 
     from rt_gait.training.segmenter import data
+    from rt_gait.training.segmenter.augment import Composer
     from rt_gait.training.segmenter.train import Recipe, train
 
     cv2.setNumThreads(
         0
     )  # before its first use: a forked worker that inherits OpenCV's thread pool hangs
     photos = list(data.read_archive(args.data / "train.tar", limit=args.limit))
-    for extra in args.extra:
-        photos += list(data.read_archive(extra))
-    recipe = Recipe(batch=args.batch, head_steps=args.head_steps, all_steps=args.all_steps)
+    walkers = list(data.read_archive(args.walkers)) if args.walkers else []
+    recipe = Recipe(
+        batch=args.batch, head_steps=args.head_steps, all_steps=args.all_steps,
+        score_steps=args.score_steps, seed=args.seed,
+    )  # fmt: skip
+    composer = Composer(photos, walkers, recipe.height, recipe.width)
     train(
-        photos, args.data / "yolov8n_person.npz", args.out, recipe,
-        device=args.device, workers=args.workers, max_seconds=args.max_seconds,
+        composer, args.data / "yolov8n_person.npz", args.out, recipe,
+        device=args.device, workers=args.workers, max_seconds=args.max_seconds, start=args.start,
     )  # fmt: skip
 
 
@@ -80,15 +84,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     command = commands.add_parser("train", help="train on what prepare wrote")
     command.add_argument("--data", type=Path, required=True, help="folder that prepare wrote")
-    command.add_argument(
-        "--extra", type=Path, nargs="*", default=[], help="further archives (images/, labels/)"
-    )
+    command.add_argument("--walkers", type=Path, help="archive of rendered walkers")
+    command.add_argument("--start", type=Path, help="weights to go on from")
+    command.add_argument("--seed", type=int, default=7)
     command.add_argument("--out", type=Path, required=True)
     command.add_argument("--device", default="cuda")
     command.add_argument("--workers", type=int, default=16)
     command.add_argument("--batch", type=int, default=64)
     command.add_argument("--head-steps", type=int, default=1200)
     command.add_argument("--all-steps", type=int, default=4000)
+    command.add_argument("--score-steps", type=int, default=150)
     command.add_argument("--max-seconds", type=float, default=float("inf"))
     command.add_argument("--limit", type=int, help="use only the first photographs (a dry run)")
     command.set_defaults(run=_train)

@@ -266,33 +266,43 @@ def compact(ids: Image, limit: int = MAX_PEOPLE) -> tuple[Image, NDArray[np.floa
 
 
 class Composer:
-    """Makes scenes; every call with the same seed gives the same scene."""
+    """Makes scenes; every call with the same seed gives the same scene.
 
-    def __init__(self, photos: Sequence[Photo], height: int = 480, width: int = 640) -> None:
+    Args:
+        photos: photographs, at least one of them with all people labelled.
+        walkers: rendered pictures of walking people; they lend strides that posed photographs lack.
+        height: of a scene, pixels.
+        width: of a scene, pixels.
+    """
+
+    def __init__(
+        self, photos: Sequence[Photo], walkers: Sequence[Photo] = (), height: int = 480, width: int = 640
+    ) -> None:
         self.sources = [Source.from_photo(p) for p in photos]
         self.complete = [s for s in self.sources if s.complete]
         self.single = [s for s in self.sources if not s.complete] or self.complete
+        self.walkers = [Source.from_photo(p) for p in walkers]
         self.height, self.width = height, width
         if not self.complete:
-            raise ValueError(
-                "no photograph with all people labelled: nothing to paste onto or to train boxes with"
-            )
+            raise ValueError("no photograph with all people labelled: nothing to paste onto or to train boxes with")
 
     def __call__(self, seed: int) -> Scene:
         rng = np.random.default_rng(seed)
         size = (self.height, self.width)
+
+        def pick(sources: Sequence[Source]) -> Source:
+            return sources[int(rng.integers(len(sources)))]
+
         kind = rng.random()
         if kind < 0.25:
-            scene = photo_scene(self.complete[int(rng.integers(len(self.complete)))], *size, rng)
+            scene = photo_scene(pick(self.complete), *size, rng)
         elif kind < 0.35:
-            scene = photo_scene(self.single[int(rng.integers(len(self.single)))], *size, rng)
+            scene = photo_scene(pick(self.walkers or self.single), *size, rng)
         elif kind < 0.60:
             scene = grid_scene(self.complete if rng.random() < 0.3 else self.sources, *size, rng)
         else:
-            background = self.complete[int(rng.integers(len(self.complete)))]
-            scene = paste_scene(background, self.single, *size, rng)
+            people = self.walkers if self.walkers and rng.random() < 0.25 else self.single
+            scene = paste_scene(pick(self.complete), people, *size, rng)
         scene.image = degrade(scene.image, rng)
-        scene.complete = (
-            scene.complete and len(np.unique(scene.ids)) <= MAX_PEOPLE
-        )  # `compact` leaves the rest out
+        scene.complete = scene.complete and len(np.unique(scene.ids)) <= MAX_PEOPLE  # `compact` leaves the rest out
         return scene
