@@ -32,14 +32,23 @@ def _train(args: argparse.Namespace) -> None:
     photos = list(data.read_archive(args.data / "train.tar", limit=args.limit))
     walkers = list(data.read_archive(args.walkers)) if args.walkers else []
     recipe = Recipe(
-        batch=args.batch, head_steps=args.head_steps, all_steps=args.all_steps,
-        score_steps=args.score_steps, seed=args.seed,
-    )  # fmt: skip
+        batch=args.batch,
+        head_steps=args.head_steps,
+        all_steps=args.all_steps,
+        score_steps=args.score_steps,
+        seed=args.seed,
+    )
     composer = Composer(photos, walkers, recipe.height, recipe.width)
     train(
-        composer, args.data / "yolov8n_person.npz", args.out, recipe,
-        device=args.device, workers=args.workers, max_seconds=args.max_seconds, start=args.start,
-    )  # fmt: skip
+        composer,
+        args.data / "yolov8n_person.npz",
+        args.out,
+        recipe,
+        device=args.device,
+        workers=args.workers,
+        max_seconds=args.max_seconds,
+        start=args.start,
+    )
 
 
 def _export(args: argparse.Namespace) -> None:

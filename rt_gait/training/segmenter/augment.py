@@ -1,15 +1,17 @@
 """Training scenes composed from photographs: many scales, crowds with occlusion, and a poor camera.
 
-The deployed segmenter sees small walkers (50 to 110 pixels tall), partly hidden by others, through cheap cameras, while
-the photographs show mostly one large person each. Three kinds of scene close the gap: one photograph at any scale, a
-grid of photographs down to 60-pixel cells, and people cut out of fashion photographs pasted in groups over a fully
-labelled photograph, where only the visible part of each person counts (copy-paste: Ghiasi et al., CVPR 2021).
+The deployed segmenter sees small walkers (50 to 110 pixels tall), partly hidden by others, through
+cheap cameras, while the photographs show mostly one large person each. Three kinds of scene close
+the gap: one photograph at any scale, a grid of photographs down to 60-pixel cells, and people cut
+out of fashion photographs pasted in groups over a fully labelled photograph, where only the visible
+part of each person counts (copy-paste: Ghiasi et al., CVPR 2021).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -46,6 +48,7 @@ class Source:
 
     @classmethod
     def from_photo(cls, photo: Photo) -> Source:
+        """Paint its outlines into an id map."""
         return cls(photo.image, photo.id_map(), photo.complete)
 
 
@@ -85,7 +88,7 @@ def _fill(
     zoom: float,
     rng: np.random.Generator,
 ) -> None:
-    """Covers `box` (x, y, w, h) with a random part of a photograph scaled to cover it, times `zoom`."""
+    """Cover `box` (x, y, w, h) with a random part of a photograph, enlarged by `zoom`."""
     x, y, w, h = box
     image, ids = source.image, source.ids
     if rng.random() < 0.5:
@@ -111,7 +114,7 @@ def _blank(height: int, width: int) -> Scene:
 
 
 def photo_scene(source: Source, height: int, width: int, rng: np.random.Generator) -> Scene:
-    """One photograph on gray, scaled so that its tallest person is 100 to 460 pixels tall, or letterboxed."""
+    """One photograph on gray, its tallest person 100 to 460 pixels tall, or letterboxed."""
     scene = _blank(height, width)
     image, ids = source.image, source.ids
     if rng.random() < 0.5:
@@ -144,7 +147,7 @@ def grid_scene(
     scene = _blank(height, width)
     rows = int(rng.integers(1, 8))
     edges = np.linspace(0, height, rows + 1).astype(int)
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in pairwise(edges):
         x = 0
         while x < width:
             source = sources[int(rng.integers(len(sources)))]
@@ -164,7 +167,7 @@ def grid_scene(
 def _cut_out(
     source: Source, tall: int, rng: np.random.Generator
 ) -> tuple[Image, NDArray[np.float32]] | None:
-    """The tallest person of a photograph scaled to `tall` pixels: colours and soft coverage 0..1."""
+    """The tallest person, scaled to `tall` pixels: colours and soft coverage 0..1."""
     spans = [
         (s, i) for i, s in enumerate(ndimage.find_objects(source.ids), start=1) if s is not None
     ]
@@ -276,7 +279,11 @@ class Composer:
     """
 
     def __init__(
-        self, photos: Sequence[Photo], walkers: Sequence[Photo] = (), height: int = 480, width: int = 640
+        self,
+        photos: Sequence[Photo],
+        walkers: Sequence[Photo] = (),
+        height: int = 480,
+        width: int = 640,
     ) -> None:
         self.sources = [Source.from_photo(p) for p in photos]
         self.complete = [s for s in self.sources if s.complete]
@@ -284,9 +291,10 @@ class Composer:
         self.walkers = [Source.from_photo(p) for p in walkers]
         self.height, self.width = height, width
         if not self.complete:
-            raise ValueError("no photograph with all people labelled: nothing to paste onto or to train boxes with")
+            raise ValueError("no photograph with all people labelled: nothing to paste onto")
 
     def __call__(self, seed: int) -> Scene:
+        """Compose the scene of that number."""
         rng = np.random.default_rng(seed)
         size = (self.height, self.width)
 
@@ -304,5 +312,7 @@ class Composer:
             people = self.walkers if self.walkers and rng.random() < 0.25 else self.single
             scene = paste_scene(pick(self.complete), people, *size, rng)
         scene.image = degrade(scene.image, rng)
-        scene.complete = scene.complete and len(np.unique(scene.ids)) <= MAX_PEOPLE  # `compact` leaves the rest out
+        scene.complete = (
+            scene.complete and len(np.unique(scene.ids)) <= MAX_PEOPLE
+        )  # `compact` leaves the rest out
         return scene

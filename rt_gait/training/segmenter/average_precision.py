@@ -1,4 +1,4 @@
-"""Average precision as COCO counts it: greedy matching by score, precision read at 101 recalls, IoU .50 to .95.
+"""Average precision as COCO counts it: 101 recalls, IoU thresholds .50 to .95.
 
 Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014. Numpy only.
 """
@@ -65,7 +65,9 @@ def average_precision(images: Sequence[ImageMatches]) -> NDArray[np.float64]:
     return out
 
 
-def summary(images: Sequence[ImageMatches], resamples: int = 200, seed: int = 0) -> dict[str, list[float]]:
+def summary(
+    images: Sequence[ImageMatches], resamples: int = 200, seed: int = 0
+) -> dict[str, list[float]]:
     """AP50 and AP50-95, each as [value, low, high] with the 95% range over resampled images."""
     rng = np.random.default_rng(seed)
     value = average_precision(images)
@@ -87,7 +89,9 @@ def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floa
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     both = np.prod(np.clip(high - low, 0, None), axis=-1)
-    areas = np.prod(a[:, 2:] - a[:, :2], axis=-1)[:, None] + np.prod(b[:, 2:] - b[:, :2], axis=-1)[None]
+    areas = (
+        np.prod(a[:, 2:] - a[:, :2], axis=-1)[:, None] + np.prod(b[:, 2:] - b[:, :2], axis=-1)[None]
+    )
     return np.asarray(both / np.maximum(areas - both, 1e-9), np.float64)
 
 

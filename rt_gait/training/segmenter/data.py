@@ -1,6 +1,7 @@
-"""Labelled photographs: reading Ultralytics polygon labels, packing them for training, and instance id maps.
+"""Labelled photographs: reading polygon labels, packing them, and instance id maps.
 
-An instance id map is a (H, W) uint8 image: 0 background, 1..K the person a pixel belongs to (the visible one).
+An instance id map is a (H, W) uint8 image: 0 background, 1..K the person a pixel belongs to (the
+visible one).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def parse_labels(text: str, width: int, height: int) -> list[NDArray[np.float32]
             continue
         if len(fields) < 7 or len(fields) % 2 == 0:
             raise ValueError(
-                f"label line {number}: expected a class and at least 3 points, got {len(fields)} fields"
+                f"label line {number}: {len(fields)} fields are no class and 3 or more points"
             )
         points = np.asarray(fields[1:], np.float32).reshape(-1, 2)
         polygons.append(points * np.float32([width, height]))
@@ -81,7 +82,8 @@ def read_archive(
 
     Args:
         path: the archive.
-        complete: by NAME, whether all people are labelled; default what the archive says, else True.
+        complete: by NAME, whether all people are labelled; default what the archive says, else
+            True.
         limit: stop after this many photos.
     """
     with tarfile.open(path) as tar:
@@ -114,7 +116,7 @@ def read_sources(path: Path) -> dict[str, bool]:
 def pack(
     source: Path, sources_csv: Path, destination: Path, long_side: int = 640, quality: int = 80
 ) -> int:
-    """Re-encodes an archive (WebP) with images of at most `long_side` pixels and a `complete.csv`; returns the count."""
+    """Re-encode an archive (WebP) and add a `complete.csv`; the number of photographs."""
     complete = read_sources(sources_csv)
     count = 0
     with tarfile.open(destination, "w") as tar:

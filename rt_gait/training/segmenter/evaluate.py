@@ -1,7 +1,8 @@
 """Measures an exported person segmenter on held-out data, through the code that runs it live.
 
-Sets, each optional, under one folder: `masks/test_coco.tar`, `masks/test_pennfudan.tar` (photographs with outlines),
-`silhouettes/IBMtest2` (video frames with foreground masks) and `video/TUD-Campus.mp4` with `mot15/TUD-Campus/gt.txt`.
+Sets, each optional, under one folder: `masks/test_coco.tar`, `masks/test_pennfudan.tar`
+(photographs with outlines), `silhouettes/IBMtest2` (video frames with foreground masks) and
+`video/TUD-Campus.mp4` with `mot15/TUD-Campus/gt.txt`.
 """
 
 from __future__ import annotations
@@ -38,13 +39,18 @@ class Model:
         self.height, self.width = (int(s) for s in shape[2:])
 
     def __call__(self, image_bgr: NDArray[np.uint8], min_score: float) -> Detections:
+        """People of one frame (H, W, 3)."""
         blob, placement = letterbox(image_bgr, self.height, self.width)
         output0, output1 = self.network.run(blob)
         size = (image_bgr.shape[0], image_bgr.shape[1])
         return decode(
-            output0[0], output1[0], placement,
-            input_hw=(self.height, self.width), frame_hw=size, min_score=min_score,
-        )  # fmt: skip
+            output0[0],
+            output1[0],
+            placement,
+            input_hw=(self.height, self.width),
+            frame_hw=size,
+            min_score=min_score,
+        )
 
 
 def full_masks(found: Detections, height: int, width: int) -> NDArray[np.bool_]:
@@ -54,7 +60,9 @@ def full_masks(found: Detections, height: int, width: int) -> NDArray[np.bool_]:
         rows, cols = mask.pixels.shape
         y0, x0 = max(0, mask.y_px), max(0, mask.x_px)
         y1, x1 = min(height, mask.y_px + rows), min(width, mask.x_px + cols)
-        plane[y0:y1, x0:x1] = mask.pixels[y0 - mask.y_px : y1 - mask.y_px, x0 - mask.x_px : x1 - mask.x_px]
+        plane[y0:y1, x0:x1] = mask.pixels[
+            y0 - mask.y_px : y1 - mask.y_px, x0 - mask.x_px : x1 - mask.x_px
+        ]
     return out
 
 
@@ -120,7 +128,9 @@ def silhouettes(model: Model, folder: Path, limit: int | None = None) -> dict[st
 
 def _resampled_means(values: NDArray[np.float64], resamples: int = 1000) -> NDArray[np.float64]:
     rng = np.random.default_rng(0)
-    return np.asarray(values[rng.integers(0, len(values), (resamples, len(values)))].mean(1), np.float64)
+    return np.asarray(
+        values[rng.integers(0, len(values), (resamples, len(values)))].mean(1), np.float64
+    )
 
 
 def frames_of(video: Path) -> Iterator[NDArray[np.uint8]]:
@@ -136,7 +146,9 @@ def frames_of(video: Path) -> Iterator[NDArray[np.uint8]]:
         capture.release()
 
 
-def pedestrians(model: Model, video: Path, truth_file: Path, limit: int | None = None) -> dict[str, Any]:
+def pedestrians(
+    model: Model, video: Path, truth_file: Path, limit: int | None = None
+) -> dict[str, Any]:
     """Recall and precision of boxes at IoU .5 against MOTChallenge ground truth."""
     truth = np.loadtxt(truth_file, delimiter=",", ndmin=2)
     truth = truth[truth[:, 6] > 0]
@@ -157,8 +169,10 @@ def pedestrians(model: Model, video: Path, truth_file: Path, limit: int | None =
     }
 
 
-def evaluate(model_path: Path, data: Path, *, limit: int | None = None, save: Path | None = None) -> str:
-    """Measures whatever sets `data` holds; returns the figures as JSON text, and writes them to `save`."""
+def evaluate(
+    model_path: Path, data: Path, *, limit: int | None = None, save: Path | None = None
+) -> str:
+    """Measure whatever sets `data` holds; the figures as JSON text, also written to `save`."""
     model = Model(model_path)
     figures: dict[str, Any] = {"ap_score": AP_SCORE, "run_score": RUN_SCORE}
     for name in ("test_coco", "test_pennfudan"):

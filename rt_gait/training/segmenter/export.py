@@ -1,7 +1,8 @@
-"""Writes the trained segmenter into the model repository: ONNX files in the Ultralytics layout, and their configs.
+"""Writes the trained segmenter into the model repository: ONNX files and their configs.
 
-`person_seg` computes in fp32 and stores its weights as fp16 (half the file; ONNX Runtime folds the casts while loading).
-`person_seg_fp16` computes in fp16 throughout except the decoding of boxes, for TensorRT and GPUs.
+`person_seg` computes in fp32 and stores its weights as fp16 (half the file; ONNX Runtime folds the
+casts while loading). `person_seg_fp16` computes in fp16 throughout except the decoding of boxes,
+for TensorRT and GPUs.
 """
 
 from __future__ import annotations
@@ -18,17 +19,23 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from rt_gait.training.segmenter.network import (
-    COEFFICIENTS, Conv, Segmenter, anchor_points, decode_boxes, load_arrays,
-)  # fmt: skip
+    COEFFICIENTS,
+    Conv,
+    Segmenter,
+    anchor_points,
+    decode_boxes,
+    load_arrays,
+)
 
 OPSET = 17
 MAX_BATCH = 8
 
 
 class Deployed(nn.Module):
-    """Network and decoding: (N, 3, H, W) fp32 in 0..1 to `output0` (N, 4 + 1 + 32, A) and `output1` (N, 32, H/4, W/4).
+    """Network and decoding: images to `output0` (N, 37, A) and `output1` (N, 32, H/4, W/4).
 
-    Rows of `output0`: box centre x, y, width, height in input pixels, person score in 0..1, mask coefficients.
+    Rows of `output0`: box centre x, y, width, height in input pixels, person score in 0..1, mask
+    coefficients.
     """
 
     def __init__(self, network: Segmenter, height: int, width: int, half: bool) -> None:
@@ -40,6 +47,7 @@ class Deployed(nn.Module):
         self.register_buffer("strides", strides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Run on (N, 3, H, W) fp32 images in 0..1."""
         raw = self.network(images.half() if self.half_compute else images)
         corners = decode_boxes(raw.box_logits.float(), self.points, self.strides).transpose(1, 2)
         low, high = corners[:, :2], corners[:, 2:]
@@ -73,9 +81,14 @@ def to_onnx(network: Segmenter, height: int, width: int, half: bool) -> onnx.Mod
     )
     model = onnx.load_from_string(buffer.getvalue())
     anchors = sum((height // s) * (width // s) for s in (8, 16, 32))
-    shapes = {"output0": (4 + 1 + COEFFICIENTS, anchors), "output1": (COEFFICIENTS, height // 4, width // 4)}
+    shapes = {
+        "output0": (4 + 1 + COEFFICIENTS, anchors),
+        "output1": (COEFFICIENTS, height // 4, width // 4),
+    }
     for output in model.graph.output:  # the exporter leaves some of these symbolic
-        for dim, size in zip(output.type.tensor_type.shape.dim[1:], shapes[output.name], strict=True):
+        for dim, size in zip(
+            output.type.tensor_type.shape.dim[1:], shapes[output.name], strict=True
+        ):
             dim.dim_value = size
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -92,7 +105,11 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".fp16"))
-        casts.append(helper.make_node("Cast", [name + ".fp16"], [name], name=name + ".cast", to=TensorProto.FLOAT))
+        casts.append(
+            helper.make_node(
+                "Cast", [name + ".fp16"], [name], name=name + ".cast", to=TensorProto.FLOAT
+            )
+        )
     nodes = list(graph.node)
     del graph.node[:]
     graph.node.extend(casts + nodes)
@@ -104,26 +121,38 @@ def config_text(name: str, height: int, width: int, training_data: str, fingerpr
     """`config.pbtxt` as Triton and the in-process runner read it."""
     anchors = sum((height // s) * (width // s) for s in (8, 16, 32))
     parameters = {
-        "modality": "person_segmentation", "height": str(height), "width": str(width), "layout": "NCHW",
-        "classes": "person", "training_data": training_data, "fingerprint": fingerprint,
-    }  # fmt: skip
+        "modality": "person_segmentation",
+        "height": str(height),
+        "width": str(width),
+        "layout": "NCHW",
+        "classes": "person",
+        "training_data": training_data,
+        "fingerprint": fingerprint,
+    }
+    rows, (cells_y, cells_x) = 4 + 1 + COEFFICIENTS, (height // 4, width // 4)
     lines = [
-        "# Person segmentation in the Ultralytics output layout. Origin, licence and figures: docs/person_seg.md.",
+        "# Person segmentation, Ultralytics output layout. Origin and figures: docs/person_seg.md.",
         f'name: "{name}"',
         'platform: "onnxruntime_onnx"',
         f"max_batch_size: {MAX_BATCH}",
         f'input [ {{ name: "images" data_type: TYPE_FP32 dims: [ 3, {height}, {width} ] }} ]',
         "output [",
-        f'  {{ name: "output0" data_type: TYPE_FP32 dims: [ {4 + 1 + COEFFICIENTS}, {anchors} ] }},',
-        f'  {{ name: "output1" data_type: TYPE_FP32 dims: [ {COEFFICIENTS}, {height // 4}, {width // 4} ] }}',
+        f'  {{ name: "output0" data_type: TYPE_FP32 dims: [ {rows}, {anchors} ] }},',
+        '  { name: "output1" data_type: TYPE_FP32 '
+        f"dims: [ {COEFFICIENTS}, {cells_y}, {cells_x} ] }}",
         "]",
         "dynamic_batching { preferred_batch_size: [ 2, 4, 8 ] max_queue_delay_microseconds: 2000 }",
     ]
-    lines += [f'parameters {{ key: "{k}" value {{ string_value: "{v}" }} }}' for k, v in parameters.items()]
+    lines += [
+        f'parameters {{ key: "{k}" value {{ string_value: "{v}" }} }}'
+        for k, v in parameters.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
-def export_repository(weights: Path, repository: Path, height: int, width: int, training_data: str) -> list[Path]:
+def export_repository(
+    weights: Path, repository: Path, height: int, width: int, training_data: str
+) -> list[Path]:
     """Writes `person_seg` and `person_seg_fp16` under `repository`; returns the files written."""
     written = []
     for name, half in (("person_seg", False), ("person_seg_fp16", True)):
@@ -137,6 +166,8 @@ def export_repository(weights: Path, repository: Path, height: int, width: int, 
         (folder / "1").mkdir(parents=True, exist_ok=True)
         (folder / "1" / "model.onnx").write_bytes(data)
         fingerprint = hashlib.sha256(data).hexdigest()[:16]
-        (folder / "config.pbtxt").write_text(config_text(name, height, width, training_data, fingerprint))
+        (folder / "config.pbtxt").write_text(
+            config_text(name, height, width, training_data, fingerprint)
+        )
         written += [folder / "1" / "model.onnx", folder / "config.pbtxt"]
     return written

@@ -1,9 +1,10 @@
-"""Losses: masks at box resolution, boxes and scores against labels and against the detector it started from.
+"""Losses for masks at box resolution, for boxes and for scores.
 
-Assignment follows TOOD (Feng et al., ICCV 2021), boxes CIoU (Zheng et al., AAAI 2020) and the distribution focal loss
-(Li et al., NeurIPS 2020), as YOLOv8 does; the mask loss is this project's: at run time a silhouette is the bilinearly
-upsampled logit map inside the box, cut at 0, so that is what is trained, on a fixed grid of points per box, which also
-makes a 60-pixel-tall person weigh as much as a 400-pixel one.
+Assignment follows TOOD (Feng et al., ICCV 2021), boxes CIoU (Zheng et al., AAAI 2020) and the
+distribution focal loss (Li et al., NeurIPS 2020), as YOLOv8 does; the mask loss is this project's:
+at run time a silhouette is the bilinearly upsampled logit map inside the box, cut at 0, so that is
+what is trained, on a fixed grid of points per box, which also makes a 60-pixel-tall person weigh as
+much as a 400-pixel one.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
 
 @torch.no_grad()
 def assign(
-    scores: Tensor, boxes: Tensor, points: Tensor, people: Tensor, valid: Tensor, top: int = 10
+    scores: Tensor, boxes: Tensor, points: Tensor, people: Tensor, valid: Tensor, *, top: int = 10
 ) -> Assignment:
-    """Task-aligned assignment: each person takes the `top` anchors inside its box by score^0.5 * IoU^6.
+    """Give each person the `top` anchors inside its box by score^0.5 * IoU^6.
 
     Args:
         scores: (N, A) in 0..1.
@@ -85,7 +86,7 @@ def _ciou(a: Tensor, b: Tensor) -> Tensor:
     return iou - distance / ((hull**2).sum(-1) + 1e-7) - weight * shape
 
 
-def box_losses(
+def box_losses(  # noqa: PLR0917 - they describe one batch
     box_logits: Tensor,
     boxes: Tensor,
     points: Tensor,
@@ -118,7 +119,7 @@ def score_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def distillation_loss(box_logits: Tensor, teacher_logits: Tensor, teacher_scores: Tensor) -> Tensor:
-    """Keeps the box distributions, (N, 4, BOX_BINS, A), where the teacher sees a person: its score is the weight."""
+    """Keep the box distributions, (N, 4, BOX_BINS, A), weighted by the teacher's scores."""
     weight = torch.where(teacher_scores > 0.05, teacher_scores, 0)
     target = teacher_logits.float().softmax(2)
     divergence = (
@@ -148,10 +149,16 @@ def box_grid(people: Tensor, height: int, width: int, jitter: bool) -> Tensor:
 
 
 def mask_loss(
-    coefficients: Tensor, prototypes: Tensor, ids: Tensor, people: Tensor, match: Assignment,
-    limit: int = 384, per_person: int = 3,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Boundary-weighted cross entropy and Dice of each matched anchor's mask, and the mean IoU (a figure to watch).
+    coefficients: Tensor,
+    prototypes: Tensor,
+    ids: Tensor,
+    people: Tensor,
+    match: Assignment,
+    *,
+    limit: int = 384,
+    per_person: int = 3,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Boundary-weighted cross entropy and Dice of each matched mask, and the mean IoU.
 
     Args:
         coefficients: (N, C, A).
@@ -162,7 +169,7 @@ def mask_loss(
         limit: at most this many people per batch (a random choice).
         per_person: anchors per person, those of the highest target score.
     """
-    count, people_max = people.shape[:2]
+    people_max = people.shape[1]
     # (N, K, per_person): each person's best anchors
     mine = match.index[:, None] == torch.arange(people_max, device=ids.device)[None, :, None]
     best = (match.score[:, None] * mine).topk(per_person, -1)

@@ -1,13 +1,14 @@
-"""The segmenter's network: YOLOv8n with one class (person), prototype masks and a stride-4 skip into the prototypes.
+"""The segmenter's network: YOLOv8n for persons, with prototype masks fed from stride 4 too.
 
-Parameter names follow the Ultralytics layout (`model.<index>.…`), so a COCO-pretrained YOLOv8n detector can be poured
-in. Two things differ from a stock `yolov8n-seg` model: the class branch keeps the 80 hidden channels of the COCO
-detector and only its last layer is cut down to "person", so detection starts exactly where YOLOv8n stands; and the
-prototype branch also sees the stride-4 features of the backbone, without which legs of a 60-pixel-tall walker, two
-cells wide at stride 8, run together. Outputs have the standard layout all the same.
+Parameter names follow the Ultralytics layout (`model.<index>.…`), so a COCO-pretrained YOLOv8n
+detector can be poured in. Two things differ from a stock `yolov8n-seg` model: the class branch
+keeps the 80 hidden channels of the COCO detector and only its last layer is cut down to "person",
+so detection starts exactly where YOLOv8n stands; and the prototype branch also sees the stride-4
+features of the backbone, without which legs of a 60-pixel-tall walker, two cells wide at stride 8,
+run together. Outputs have the standard layout all the same.
 
-Architecture: YOLOv8 (Jocher et al., Ultralytics, 2023); prototype masks: YOLACT (Bolya et al., ICCV 2019);
-distribution over box distances: Generalized Focal Loss (Li et al., NeurIPS 2020).
+Architecture: YOLOv8 (Jocher et al., Ultralytics, 2023); prototype masks: YOLACT (Bolya et al., ICCV
+    2019); distribution over box distances: Generalized Focal Loss (Li et al., NeurIPS 2020).
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(c_out, eps=1e-3, momentum=0.03)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block; (N, c_in, H, W) to (N, c_out, H / stride, W / stride)."""
         return F.silu(self.bn(self.conv(x)))
 
 
@@ -61,6 +63,7 @@ class Bottleneck(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block; the shape stays."""
         y: Tensor = self.cv2(self.cv1(x))
         return x + y if self.shortcut else y
 
@@ -76,6 +79,7 @@ class C2f(nn.Module):
         self.m = nn.ModuleList(Bottleneck(half, shortcut) for _ in range(depth))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block; (N, c_in, H, W) to (N, c_out, H, W)."""
         parts = list(self.cv1(x).chunk(2, 1))
         for block in self.m:
             parts.append(block(parts[-1]))
@@ -92,6 +96,7 @@ class SPPF(nn.Module):
         self.cv2 = Conv(channels * 2, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block; the shape stays."""
         parts = [self.cv1(x)]
         for _ in range(3):
             parts.append(F.max_pool2d(parts[-1], 5, 1, 2))
@@ -111,6 +116,7 @@ class Prototypes(nn.Module):
         self.cv3 = Conv(hidden, COEFFICIENTS)
 
     def forward(self, level: Tensor, skip: Tensor) -> Tensor:
+        """Fuse (N, c_in, H/8, W/8) and (N, c_skip, H/4, W/4) into (N, 32, H/4, W/4)."""
         fused = self.upsample(self.cv1(level)) + self.skip(skip)
         out: Tensor = self.cv3(self.cv2(fused))
         return out
@@ -123,7 +129,7 @@ def _branch(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
 
 
 class Head(nn.Module):
-    """Boxes (`cv2`), class (`cv3`), mask coefficients (`cv4`) for each level, and the prototypes."""
+    """Boxes (`cv2`), class (`cv3`), mask coefficients (`cv4`), and the prototypes."""
 
     def __init__(self, channels: tuple[int, int, int], c_skip: int) -> None:
         super().__init__()
@@ -133,6 +139,8 @@ class Head(nn.Module):
         self.proto = Prototypes(channels[0], c_skip)
 
     def forward(self, levels: list[Tensor], skip: Tensor) -> Raw:
+        """Compute all branches on the levels of strides 8, 16, 32 and the stride-4 features."""
+
         def gather(branches: nn.ModuleList) -> Tensor:
             return torch.cat([b(x).flatten(2) for b, x in zip(branches, levels, strict=True)], 2)
 
@@ -152,16 +160,31 @@ class Segmenter(nn.Module):
         gap = nn.Identity  # upsampling and concatenation have no parameters; they keep their index
         self.model = nn.ModuleList(
             [
-                Conv(3, 16, 3, 2), Conv(16, 32, 3, 2), C2f(32, 32, 1, True),
-                Conv(32, 64, 3, 2), C2f(64, 64, 2, True),
-                Conv(64, 128, 3, 2), C2f(128, 128, 2, True),
-                Conv(128, 256, 3, 2), C2f(256, 256, 1, True), SPPF(256),
-                gap(), gap(), C2f(384, 128, 1), gap(), gap(), C2f(192, 64, 1),
-                Conv(64, 64, 3, 2), gap(), C2f(192, 128, 1),
-                Conv(128, 128, 3, 2), gap(), C2f(384, 256, 1),
+                Conv(3, 16, 3, 2),
+                Conv(16, 32, 3, 2),
+                C2f(32, 32, 1, True),
+                Conv(32, 64, 3, 2),
+                C2f(64, 64, 2, True),
+                Conv(64, 128, 3, 2),
+                C2f(128, 128, 2, True),
+                Conv(128, 256, 3, 2),
+                C2f(256, 256, 1, True),
+                SPPF(256),
+                gap(),
+                gap(),
+                C2f(384, 128, 1),
+                gap(),
+                gap(),
+                C2f(192, 64, 1),
+                Conv(64, 64, 3, 2),
+                gap(),
+                C2f(192, 128, 1),
+                Conv(128, 128, 3, 2),
+                gap(),
+                C2f(384, 256, 1),
                 Head((64, 128, 256), 32),
             ]
-        )  # fmt: skip
+        )
 
     def features(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """The neck's three levels (strides 8, 16, 32) and the backbone's stride-4 features."""
@@ -177,6 +200,7 @@ class Segmenter(nn.Module):
         return [out3, out4, out5], skip
 
     def forward(self, images: Tensor) -> Raw:
+        """Run the network; see `Raw`."""
         levels, skip = self.features(images)
         raw: Raw = self.model[22](levels, skip)
         return raw
@@ -204,7 +228,7 @@ def anchor_points(
 
 
 def decode_boxes(box_logits: Tensor, points: Tensor, strides: Tensor) -> Tensor:
-    """Box corners x1, y1, x2, y2 in input pixels, (N, A, 4): each distance is its distribution's mean."""
+    """Box corners x1, y1, x2, y2 in input pixels, (N, A, 4), from the mean distances."""
     bins = torch.arange(BOX_BINS, device=box_logits.device, dtype=torch.float32).view(1, 1, -1, 1)
     distances = (box_logits.float().softmax(2) * bins).sum(2).transpose(1, 2) * strides[:, None]
     return torch.cat([points - distances[..., :2], points + distances[..., 2:]], -1)
@@ -223,7 +247,7 @@ def save_arrays(module: nn.Module, path: Path) -> None:
 
 
 def load_detector(network: Segmenter, arrays: dict[str, Tensor]) -> list[str]:
-    """Pours weights in; returns the names they left untouched (the mask branch, for a detector's weights)."""
+    """Pour weights in; the names they left untouched (the mask branch, for a detector)."""
     wanted = set(network.state_dict())
     unknown = sorted(set(arrays) - wanted)
     if unknown:

@@ -15,8 +15,9 @@ PERSON = 0
 def convert(weights: Path, destination: Path) -> None:
     """Writes the detector's parameters to an .npz file, class layers cut to "person".
 
-    The checkpoint is a pickled module, which `torch.load(weights_only=True)` refuses by design. It is therefore opened
-    by Ultralytics' own loader, here and nowhere else, and only if it is byte for byte the file named above.
+    The checkpoint is a pickled module, which `torch.load(weights_only=True)` refuses by design. It
+    is therefore opened by Ultralytics' own loader, here and nowhere else, and only if it is byte
+    for byte the file named above.
 
     Raises:
         ValueError: the file is another one.

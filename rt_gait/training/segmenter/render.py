@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from rt_gait.training.segmenter.evaluate import RUN_SCORE, Model, frames_of, full_masks
 
 _COLOURS = np.array(
-    [(60, 60, 255), (60, 220, 60), (255, 120, 60), (0, 220, 255), (255, 60, 255), (255, 255, 60), (0, 140, 255)], float
+    [
+        (60, 60, 255),
+        (60, 220, 60),
+        (255, 120, 60),
+        (0, 220, 255),
+        (255, 60, 255),
+        (255, 255, 60),
+        (0, 140, 255),
+    ],
+    float,
 )
 
 
@@ -24,7 +33,7 @@ def paint(image_bgr: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.
 
 
 def render(model_path: Path, source: Path, out: Path, count: int) -> list[Path]:
-    """Writes `count` PNG pictures (frame left, masks right), evenly spaced over a video or a folder of images."""
+    """Write `count` PNGs, frame left and masks right, evenly spaced over the source."""
     model = Model(model_path)
     out.mkdir(parents=True, exist_ok=True)
     if source.is_dir():

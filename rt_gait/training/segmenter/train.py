@@ -1,10 +1,11 @@
-"""Three-stage training: masks alone on a frozen detector, then everything gently, then the scores alone.
+"""Three stages: masks alone on a frozen detector, everything gently, then the scores alone.
 
-The second stage moves the shared features, so a frozen copy of the original detector sees every scene: its boxes are
-kept by distillation, and its scores are the target wherever no label says otherwise, which also covers people whom
-nobody labelled. Label losses for boxes and scores apply only to scenes in which everyone is labelled. Label targets
-raise the scores of doubtful detections too (TUD-Campus precision at .25 fell from .69 to .49 at equal recall); the
-third stage teaches the score branch alone to answer as the original detector does, on the new features.
+The second stage moves the shared features, so a frozen copy of the original detector sees every
+scene: its boxes are kept by distillation, and its scores are the target wherever no label says
+otherwise, which also covers people whom nobody labelled. Label losses for boxes and scores apply
+only to scenes in which everyone is labelled. Label targets raise the scores of doubtful detections
+too (TUD-Campus precision at .25 fell from .69 to .49 at equal recall); the third stage teaches the
+score branch alone to answer as the original detector does, on the new features.
 """
 
 from __future__ import annotations
@@ -26,8 +27,14 @@ from torch.utils.data import DataLoader, Dataset
 from rt_gait.training.segmenter import losses
 from rt_gait.training.segmenter.augment import MAX_PEOPLE, Composer, compact
 from rt_gait.training.segmenter.network import (
-    Raw, Segmenter, anchor_points, decode_boxes, load_arrays, load_detector, save_arrays,
-)  # fmt: skip
+    Raw,
+    Segmenter,
+    anchor_points,
+    decode_boxes,
+    load_arrays,
+    load_detector,
+    save_arrays,
+)
 
 Stage = Literal["masks", "all", "scores"]
 
@@ -64,7 +71,7 @@ class Recipe:
 
 
 class SceneDataset(Dataset[tuple[Tensor, Tensor, Tensor, int, bool]]):
-    """Scene number i: image (H, W, 3) uint8, ids (H, W) uint8, boxes (MAX_PEOPLE, 4), people, completeness."""
+    """Scene i: image, ids, padded boxes (MAX_PEOPLE, 4), number of people, completeness."""
 
     def __init__(self, composer: Composer, length: int, seed: int) -> None:
         self.composer, self.length, self.seed = composer, length, seed
@@ -78,13 +85,16 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor, Tensor, int, bool]]):
         padded = np.zeros((MAX_PEOPLE, 4), np.float32)
         padded[: len(boxes)] = boxes
         return (
-            torch.from_numpy(np.ascontiguousarray(scene.image)), torch.from_numpy(ids), torch.from_numpy(padded),
-            len(boxes), scene.complete,
-        )  # fmt: skip
+            torch.from_numpy(np.ascontiguousarray(scene.image)),
+            torch.from_numpy(ids),
+            torch.from_numpy(padded),
+            len(boxes),
+            scene.complete,
+        )
 
 
 def light(images: Tensor) -> Tensor:
-    """Exposure, contrast, gamma, colour cast, gray cameras and noise on a batch (N, 3, H, W) in 0..1."""
+    """Change exposure, gamma, colour and noise of a batch (N, 3, H, W) in 0..1."""
     n, device = len(images), images.device
 
     def draw(low: float, high: float, channels: int = 1) -> Tensor:
@@ -110,9 +120,13 @@ def _batches(
     dataset = SceneDataset(composer, steps * recipe.batch, recipe.seed)
     # workers are forked, so the decoded photographs are shared, not copied
     loader = DataLoader(
-        dataset, recipe.batch, num_workers=workers, pin_memory=torch.cuda.is_available(), drop_last=True,
+        dataset,
+        recipe.batch,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        drop_last=True,
         prefetch_factor=2 if workers else None,
-    )  # fmt: skip
+    )
     yield from loader
 
 
@@ -154,7 +168,7 @@ class Trainer:
         return images, ids, people[:, :most], valid, complete
 
     def losses(self, raw: Raw, teacher: Raw | None, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Weighted losses by name, and `iou`, which is only watched. Without a teacher: masks alone."""
+        """Weighted losses by name, and `iou`, which is only watched; no teacher: masks alone."""
         recipe = self.recipe
         _, ids, people, valid, complete = batch
         with torch.autocast(self.device.type, enabled=False):
@@ -194,10 +208,8 @@ class Trainer:
                 if value.dtype.is_floating_point:
                     value.lerp_(state[name], 1 - decay)
 
-    def run(
-        self, composer: Composer, *, stage: Stage, steps: int, workers: int, max_seconds: float
-    ) -> None:
-        """One stage; ends after `steps`, or earlier when time is up (the schedule follows whichever is nearer)."""
+    def _optimiser(self, stage: Stage) -> torch.optim.Optimizer:
+        """Choose what a stage trains; everything else is frozen, batch statistics included."""
         recipe, head = self.recipe, nn.ModuleList(self.network.mask_modules())
         own = list((self.network.model[22].cv3 if stage == "scores" else head).parameters())
         trained = list(self.network.parameters()) if stage == "all" else own
@@ -211,11 +223,40 @@ class Trainer:
         for parameter in trained:
             parameter.requires_grad_(True)
         optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-        highest = [group["lr"] for group in optimiser.param_groups]
         self.network.train()
         _freeze_statistics(self.network)
         if stage == "masks":
             head.train()  # its statistics are new; the detector's stay COCO's throughout
+        return optimiser
+
+    def _forward(self, stage: Stage, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Run network and teacher as far as a stage needs them; its losses by name."""
+        with self._autocast():
+            teacher = None
+            if stage != "masks":
+                with torch.no_grad():
+                    teacher = self.teacher(batch[0])
+            if stage == "all":
+                raw = self.network(batch[0])
+            else:
+                with torch.no_grad():
+                    levels, skip = self.network.features(batch[0])
+                raw = self.network.model[22](levels, skip)
+        if stage == "scores" and teacher is not None:
+            target = teacher.class_logits.float().sigmoid()
+            return {"score": losses.score_loss(raw.class_logits, target)}
+        return self.losses(raw, teacher, batch)
+
+    def run(
+        self, composer: Composer, *, stage: Stage, steps: int, workers: int, max_seconds: float
+    ) -> None:
+        """Train one stage.
+
+        Ends after `steps`, or earlier when time is up; the learning rate follows the nearer end.
+        """
+        recipe = self.recipe
+        optimiser = self._optimiser(stage)
+        highest = [group["lr"] for group in optimiser.param_groups]
         began, seen = time.monotonic(), time.monotonic()
         for step, loaded in enumerate(_batches(composer, recipe, steps, workers)):
             done = max(step / steps, (time.monotonic() - began) / max_seconds)
@@ -224,23 +265,7 @@ class Trainer:
             warm = min(1.0, (step + 1) / min(100, max(1, steps // 10)))
             for group, peak in zip(optimiser.param_groups, highest, strict=True):
                 group["lr"] = peak * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
-            batch = self._inputs(loaded)
-            with self._autocast():
-                teacher = None
-                if stage != "masks":
-                    with torch.no_grad():
-                        teacher = self.teacher(batch[0])
-                if stage == "all":
-                    raw = self.network(batch[0])
-                else:
-                    with torch.no_grad():
-                        levels, skip = self.network.features(batch[0])
-                    raw = self.network.model[22](levels, skip)
-            if stage == "scores" and teacher is not None:
-                target = teacher.class_logits.float().sigmoid()
-                parts = {"score": losses.score_loss(raw.class_logits, target)}
-            else:
-                parts = self.losses(raw, teacher, batch)
+            parts = self._forward(stage, self._inputs(loaded))
             loss = torch.stack([v for k, v in parts.items() if k != "iou"]).sum()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -262,10 +287,17 @@ class Trainer:
 
 
 def train(
-    composer: Composer, detector: Path, out: Path, recipe: Recipe, *,
-    device: str, workers: int, max_seconds: float, start: Path | None = None,
-) -> None:  # fmt: skip
-    """Runs the stages; writes `head.npz` after the first and `final.npz` (averaged weights) at the end.
+    composer: Composer,
+    detector: Path,
+    out: Path,
+    recipe: Recipe,
+    *,
+    device: str,
+    workers: int,
+    max_seconds: float,
+    start: Path | None = None,
+) -> None:
+    """Run the stages; write `head.npz` after the first and `final.npz` (averaged) at the end.
 
     Args:
         composer: makes the scenes.
@@ -284,13 +316,25 @@ def train(
     share = recipe.head_steps / max(1, recipe.head_steps + recipe.all_steps)
     if recipe.head_steps:
         trainer.run(
-            composer, stage="masks", steps=recipe.head_steps, workers=workers, max_seconds=max_seconds * share
+            composer,
+            stage="masks",
+            steps=recipe.head_steps,
+            workers=workers,
+            max_seconds=max_seconds * share,
         )
         save_arrays(trainer.average, out / "head.npz")
     if recipe.all_steps:
         left = max_seconds - (time.monotonic() - began)
-        trainer.run(composer, stage="all", steps=recipe.all_steps, workers=workers, max_seconds=left)
+        trainer.run(
+            composer, stage="all", steps=recipe.all_steps, workers=workers, max_seconds=left
+        )
     if recipe.score_steps:
-        trainer.run(composer, stage="scores", steps=recipe.score_steps, workers=workers, max_seconds=math.inf)
+        trainer.run(
+            composer,
+            stage="scores",
+            steps=recipe.score_steps,
+            workers=workers,
+            max_seconds=math.inf,
+        )
     save_arrays(trainer.average, out / "final.npz")
     log.info("done in %.0f s", time.monotonic() - began)
