@@ -40,7 +40,8 @@ class UltralyticsDetector:
                 "elsewhere and pass its path, or leave --detector out for the built-in person_seg"
             ) from error
         except Exception as error:  # ultralytics raises what the loader of the format raises
-            raise ModelError(f"ultralytics cannot load {weights!r}: {error}") from error
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"ultralytics cannot load {weights!r}: {reason}") from error
         classes = {name: number for number, name in self._model.names.items()}
         if self._model.task != "segment" or "person" not in classes:
             raise UsageError(

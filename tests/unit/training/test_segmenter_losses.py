@@ -11,12 +11,11 @@ SIZE = 64
 PERSON = torch.tensor([[[8.0, 8.0, 40.0, 56.0]]])
 
 
-def _match(boxes: "torch.Tensor", people: "torch.Tensor") -> losses.Assignment:
+def _match(boxes: "torch.Tensor", people: "torch.Tensor", top: int = 10) -> losses.Assignment:
     points, _ = anchor_points(SIZE, SIZE)
     scores = torch.full(boxes.shape[:2], 0.5)
-    return losses.assign(
-        scores, boxes, points, people, torch.ones(people.shape[:2], dtype=torch.bool)
-    )
+    valid = torch.ones(people.shape[:2], dtype=torch.bool)
+    return losses.assign(scores, boxes, points, people, valid, top=top)
 
 
 def test_only_anchors_inside_the_box_are_assigned() -> None:
@@ -31,7 +30,7 @@ def test_only_anchors_inside_the_box_are_assigned() -> None:
 def test_a_contested_anchor_goes_to_the_better_overlap() -> None:
     points, _ = anchor_points(SIZE, SIZE)
     people = torch.cat([PERSON, PERSON + torch.tensor([4.0, 0, 4, 0])], 1)
-    match = _match(people[:, 1:].expand(1, len(points), 4), people)
+    match = _match(people[:, 1:].expand(1, len(points), 4), people, top=1000)
     assert (match.index == 1).any()
     contested = (points > people[0, 1, :2]).all(-1) & (points < people[0, 0, 2:]).all(-1)
     assert not (match.index[0, contested] == 0).any()

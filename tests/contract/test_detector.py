@@ -1,0 +1,88 @@
+"""One contract for every detector, the test double included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scripted import Person, ScriptedDetector, frame
+
+from rt_gait.detect.detector import Detector, open_detector
+from rt_gait.errors import ModelError, UsageError
+from rt_gait.serving.repository import default_models_dir
+from rt_gait.types import UInt8Array
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "crossing.mp4"
+
+
+def sample_frame(number: int) -> UInt8Array:
+    video = cv2.VideoCapture(str(SAMPLE))
+    video.set(cv2.CAP_PROP_POS_FRAMES, number)
+    ok, image = video.read()
+    video.release()
+    assert ok
+    return image
+
+
+def scripted() -> tuple[Detector, UInt8Array]:
+    people = [Person(x_px=80, speed_px_per_sec=0), Person(x_px=240, speed_px_per_sec=0)]
+    return ScriptedDetector(people), frame(0).image_bgr
+
+
+def of_repository(name: str) -> tuple[Detector, UInt8Array]:
+    detector = open_detector(name, models_dir=default_models_dir(), min_score=0.3)
+    return detector, sample_frame(250)
+
+
+def ultralytics() -> tuple[Detector, UInt8Array]:
+    pytest.importorskip("ultralytics", reason="the extra 'ultralytics' is not installed")
+    try:
+        detector = open_detector("yolo11n-seg.pt", models_dir=default_models_dir(), min_score=0.3)
+    except ModelError as error:
+        pytest.skip(f"weights cannot be downloaded here: {error}")
+    return detector, sample_frame(250)
+
+
+MAKERS = {
+    "scripted": scripted,
+    "person_seg": lambda: of_repository("person_seg"),
+    "person_seg_fp16": lambda: of_repository("person_seg_fp16"),
+    "ultralytics": ultralytics,
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_contract(name: str) -> None:
+    detector, image = MAKERS[name]()
+    before = image.copy()
+    found = detector.detect(image)
+    np.testing.assert_array_equal(image, before)
+    assert "@" in detector.key
+    assert len(found) >= 2
+    assert found.boxes_xyxy_px.shape == (len(found), 4)
+    assert found.boxes_xyxy_px.dtype == found.scores.dtype == np.float32
+    assert (np.diff(found.scores) <= 0).all(), "best first"
+    height, width = image.shape[:2]
+    for box, mask in zip(found.boxes_xyxy_px, found.masks, strict=True):
+        assert (box >= 0).all()
+        assert (box <= [width, height, width, height]).all()
+        assert mask.pixels.dtype == bool
+        h, w = mask.pixels.shape
+        assert 0 <= mask.x_px <= mask.x_px + w <= width
+        assert 0 <= mask.y_px <= mask.y_px + h <= height
+        assert mask.pixels.any()
+    again = detector.detect(image)
+    np.testing.assert_array_equal(found.boxes_xyxy_px, again.boxes_xyxy_px)
+
+
+def test_weights_without_ultralytics_say_what_to_install() -> None:
+    try:
+        import ultralytics  # noqa: F401
+    except ImportError:
+        with pytest.raises(UsageError, match=r"pip install 'rt-gait\[ultralytics\]'"):
+            open_detector("yolo11n-seg.pt", models_dir=default_models_dir(), min_score=0.3)
+    else:
+        with pytest.raises(ModelError, match="cannot find or download"):
+            open_detector("none.pt", models_dir=default_models_dir(), min_score=0.3)
