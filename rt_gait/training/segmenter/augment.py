@@ -258,7 +258,7 @@ def compact(ids: Image, limit: int = MAX_PEOPLE) -> tuple[Image, NDArray[np.floa
     """
     counts = np.bincount(ids.reshape(-1), minlength=256)
     table = np.zeros(256, np.uint8)
-    boxes = []
+    boxes: list[tuple[int, int, int, int]] = []
     for index, span in enumerate(ndimage.find_objects(ids), start=1):
         if span is None or counts[index] < MIN_PIXELS or len(boxes) >= limit:
             continue

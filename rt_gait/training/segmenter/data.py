@@ -63,7 +63,7 @@ def parse_labels(text: str, width: int, height: int) -> list[NDArray[np.float32]
                 f"label line {number}: {len(fields)} fields are no class and 3 or more points"
             )
         points = np.asarray(fields[1:], np.float32).reshape(-1, 2)
-        polygons.append(points * np.float32([width, height]))
+        polygons.append(points * np.array([width, height], np.float32))
     return polygons
 
 
@@ -143,7 +143,7 @@ def pack(
             )
             lines = []
             for polygon in photo.polygons:
-                points = (polygon / np.float32([width, height])).reshape(-1)
+                points = (polygon / np.array([width, height], np.float32)).reshape(-1)
                 lines.append("0 " + " ".join(f"{v:.5f}" for v in points))
             add(f"labels/{photo.name}.txt", "\n".join(lines).encode())
             rows.append(f"{photo.name},{int(photo.complete)}")

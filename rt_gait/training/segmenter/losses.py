@@ -42,7 +42,7 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     return both / (areas - both + 1e-7)
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def assign(
     scores: Tensor, boxes: Tensor, points: Tensor, people: Tensor, valid: Tensor, *, top: int = 10
 ) -> Assignment:
@@ -180,7 +180,7 @@ def mask_loss(
     if not len(image):
         zero = prototypes.sum() * 0
         return zero, zero, zero
-    grid = box_grid(people[image, person], *ids.shape[1:], jitter=True)
+    grid = box_grid(people[image, person], ids.shape[1], ids.shape[2], jitter=True)
     # sample image by image in one call: the batch axis becomes depth (nearest between images)
     truth = _sample_ids(ids, image, grid) == (person + 1)[:, None, None]
     truth = truth.float()
