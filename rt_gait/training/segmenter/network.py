@@ -73,14 +73,15 @@ class C2f(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, depth: int, shortcut: bool = False) -> None:
         super().__init__()
-        half = c_out // 2
+        self.half = half = c_out // 2
         self.cv1 = Conv(c_in, c_out)
         self.cv2 = Conv((2 + depth) * half, c_out)
         self.m = nn.ModuleList(Bottleneck(half, shortcut) for _ in range(depth))
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block; (N, c_in, H, W) to (N, c_out, H, W)."""
-        parts = list(self.cv1(x).chunk(2, 1))
+        mixed = self.cv1(x)
+        parts = [mixed[:, : self.half], mixed[:, self.half :]]
         for block in self.m:
             parts.append(block(parts[-1]))
         out: Tensor = self.cv2(torch.cat(parts, 1))
@@ -145,8 +146,8 @@ class Head(nn.Module):
             return torch.cat([b(x).flatten(2) for b, x in zip(branches, levels, strict=True)], 2)
 
         return Raw(
-            box_logits=gather(self.cv2).unflatten(1, (4, BOX_BINS)),
-            class_logits=gather(self.cv3).squeeze(1),
+            box_logits=gather(self.cv2).reshape(levels[0].shape[0], 4, BOX_BINS, -1),
+            class_logits=gather(self.cv3)[:, 0],
             coefficients=gather(self.cv4),
             prototypes=self.proto(levels[0], skip),
         )
