@@ -110,13 +110,13 @@ class Runner:
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
         capture.start()
         code, reason = ExitCode.INTERNAL, "internal error"
-        try:
-            with _signals(self._stop):
+        with _signals(self._stop):
+            try:
                 code, reason = self._consume(start_secs)
-        finally:
-            self._mailbox.stop()
-            capture.join(_DRAIN_SECS)
-            code, reason = self._end(code, reason, still_reading=capture.is_alive())
+            finally:
+                self._mailbox.stop()
+                capture.join(_DRAIN_SECS)
+                code, reason = self._end(code, reason, still_reading=capture.is_alive())
         return RunReport(
             exit_code=code,
             reason=reason,
@@ -159,6 +159,7 @@ class Runner:
     def _process(self, frame: Frame, start_secs: float) -> None:
         result = self._pipeline.step(frame)
         self._count_people(result.ended)
+        self._builder.counters.dropped = self._mailbox.dropped
         now_secs = time.monotonic()
         age_secs = None
         if self._live and self._first_frame_clock_secs is not None:
@@ -173,28 +174,25 @@ class Runner:
     def _end(self, code: ExitCode, reason: str, *, still_reading: bool) -> tuple[ExitCode, str]:
         """Close everything and tell the end; the first thing that goes wrong is the reason."""
         counters = self._builder.counters
-        counters.drop(self._mailbox.captured - counters.captured)
+        counters.dropped = self._mailbox.captured - counters.processed
         counters.decode_errors = self._source.decode_errors
-        for output in self._outputs:
-            try:
-                output.close()
-            except OutputError as error:
-                if code is ExitCode.OK:
-                    code, reason = error.exit_code, str(error)
+        ended = self._pipeline.finish()
+        self._count_people(ended)
+        closing = [output.close for output in self._outputs]
         if not still_reading:
-            self._source.close()
-        try:
-            ended = self._pipeline.finish()
-            self._count_people(ended)
-            self._emit(self._builder.tracks_ended(ended))
-            self._emit(self._builder.source_state("ended"))
+            closing.append(self._source.close)
+        closing.append(lambda: self._emit(self._builder.tracks_ended(ended)))
+        for close in closing:
+            code, reason = _try(close, code, reason)
+
+        def tell_end() -> None:
+            lost = code is ExitCode.SOURCE_LOST
+            state, detail = ("offline", reason) if lost else ("ended", None)
+            self._emit(self._builder.source_state(state, detail))
             self._emit(self._builder.run_ended(reason, code))
-            if self._log is not None:
-                self._log.close()
-        except OutputError as error:
-            if code is ExitCode.OK:
-                code, reason = error.exit_code, str(error)
-        return code, reason
+
+        code, reason = _try(tell_end, code, reason)
+        return _try(self._log.close, code, reason) if self._log is not None else (code, reason)
 
     def _count_people(self, ended: Sequence[TrackSummary]) -> None:
         for summary in ended:
@@ -207,6 +205,16 @@ class Runner:
             self._log.write(events)
             if self._log.reader_gone:
                 self._stop.request()
+
+
+def _try(step: Callable[[], None], code: ExitCode, reason: str) -> tuple[ExitCode, str]:
+    """Take one step of the end; an output that cannot be finished never prevents the rest."""
+    try:
+        step()
+    except OutputError as error:
+        if code is ExitCode.OK:
+            return error.exit_code, str(error)
+    return code, reason
 
 
 @contextmanager

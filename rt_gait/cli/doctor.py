@@ -92,8 +92,8 @@ def _gallery(settings: Settings) -> str:
 
 def _optional() -> None:
     extras = {
-        "ultralytics": ("other segmentation weights", "pip install 'rt-gait[ultralytics]'"),
-        "jtop": ("energy on a Jetson", "pip install 'rt-gait[jetson]'"),
+        "ultralytics": ("other segmentation weights", "pip install ultralytics"),
+        "jtop": ("energy on a Jetson", "pip install jetson-stats"),
     }
     for module, (use, advice) in extras.items():
         if importlib.util.find_spec(module) is None:

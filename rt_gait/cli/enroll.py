@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rt_gait.assembly import Assembled, assemble, check_models
+from rt_gait.assembly import Assembled, assemble, check_models, thresholds
 from rt_gait.cli.progress import Progress
 from rt_gait.cli.run import new_builder
 from rt_gait.config import load_settings
@@ -26,12 +26,13 @@ from rt_gait.video.source import open_source
 DEFAULT_GALLERY = Path("people.gallery")
 TEMPLATES_MOST = 40
 """Templates taken from one video, spread evenly over it: variety helps, repetition does not."""
-_SAME_PERSON_SHARE = 0.25
-"""A second track with more than this share of the windows is another person in the video."""
+MOST_OF_A_PASSER_BY = 0.25
+"""Somebody else with at most this share of the windows passes by and is left out; with more, who
+is meant must be said."""
 
 
 @dataclass
-class _Collector:
+class Collector:
     """Keeps the embeddings of every track."""
 
     vectors: dict[int, list[FloatArray]] = field(default_factory=dict)
@@ -69,7 +70,7 @@ def enroll_command(
         if path.exists():
             with Gallery.open(path, read_only=True) as gallery:
                 gallery.templates(assembled.key)  # refuses a gallery of other models, at once
-        collector = _Collector()
+        collector = Collector()
         with Progress(source.info) as progress:
             report = Runner(
                 source=source,
@@ -82,12 +83,21 @@ def enroll_command(
             error = RtGaitError(f"nobody was enrolled: {report.reason}")
             error.exit_code = report.exit_code
             raise error
-        vectors = _choose(collector, track)
+        vectors = choose(collector, track, least=thresholds(settings, assembled.model).candidate)
         _add(path, assembled, name=name, vectors=vectors, source=source.info.name)
 
 
-def _choose(collector: _Collector, wanted: int | None) -> FloatArray:
-    """Return the embeddings [K, D] of the walker to enrol."""
+def choose(collector: Collector, wanted: int | None, *, least: float) -> FloatArray:
+    """Return the embeddings [K, D] of the walker to enrol.
+
+    Args:
+        collector: What the video showed.
+        wanted: The track the user named.
+        least: Similarity from which a second track is taken for the same walker come back.
+
+    Raises:
+        UsageError: nobody walks there, or it is not clear who is meant.
+    """
     counts = {i: len(v) for i, v in sorted(collector.vectors.items())}
     if wanted is not None:
         if wanted not in counts:
@@ -100,23 +110,24 @@ def _choose(collector: _Collector, wanted: int | None) -> FloatArray:
             f"whole and unobstructed (frames left out: {why or 'none, nobody was followed'})"
         )
     best = max(counts, key=lambda i: counts[i])
-    spans = collector.spans
-    together = [
-        i
-        for i in counts
-        if i != best
-        and counts[i] > _SAME_PERSON_SHARE * counts[best]
-        and spans[i][0] < spans[best][1]
-        and spans[best][0] < spans[i][1]
-    ]
-    if together:
+    others = [i for i in counts if i != best and not _is_same_walker(collector, best, i, least)]
+    if any(counts[i] > MOST_OF_A_PASSER_BY * counts[best] for i in others):
         raise UsageError(
             f"several people walk in this video; choose with --track ({_tell(collector, counts)})"
         )
-    return np.concatenate([np.stack(collector.vectors[i]) for i in counts])
+    return np.concatenate([np.stack(collector.vectors[i]) for i in counts if i not in others])
 
 
-def _tell(collector: _Collector, counts: Mapping[int, int]) -> str:
+def _is_same_walker(collector: Collector, best: int, other: int, least: float) -> bool:
+    """Whether a track may be the same person again: not at the same time, and much alike."""
+    first, last = collector.spans[best]
+    if collector.spans[other][0] < last and first < collector.spans[other][1]:
+        return False
+    likeness = np.stack(collector.vectors[other]) @ np.stack(collector.vectors[best]).T
+    return float(likeness.max(axis=1).mean()) >= least
+
+
+def _tell(collector: Collector, counts: Mapping[int, int]) -> str:
     parts = [
         f"track {i}: {collector.spans[i][0]:.1f} to {collector.spans[i][1]:.1f} s, {n} windows"
         for i, n in counts.items()

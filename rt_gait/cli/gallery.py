@@ -33,11 +33,13 @@ def list_people(gallery: File = _DEFAULT) -> None:
 
 @gallery_app.command()
 def show(name: Name, gallery: File = _DEFAULT) -> None:
-    """Show one person: pseudonym, templates, models, sources."""
+    """Show one person: pseudonym, templates, models."""
     from rt_gait.identity.gallery import Gallery
+    from rt_gait.identity.records import check_name
 
+    wanted = check_name(name)
     with Gallery.open(gallery, read_only=True) as opened:
-        person = next((p for p in opened.subjects() if p.name == name), None)
+        person = next((p for p in opened.subjects() if p.name == wanted), None)
         key = opened.key
     if person is None:
         raise UsageError(f"nobody is enrolled as {name!r}; see rt-gait gallery list")
@@ -84,8 +86,10 @@ def import_people(
     file: Annotated[Path, typer.Argument(help="File made by export")], gallery: File = _DEFAULT
 ) -> None:
     """Take in people from an export."""
+    from rt_gait.identity.exchange import read_export
     from rt_gait.identity.gallery import Gallery
 
+    read_export(file)  # refuses a bad file before a gallery is made for it
     with Gallery.create_or_open(gallery) as opened:
         added = opened.import_(file)
     typer.echo(f"{added} templates added", err=True)

@@ -83,7 +83,7 @@ def new_builder(assembled: Assembled, source: Source) -> EventBuilder:
         run_id=run_id,
         source_name=source.info.name,
         frame_size_wh=(source.info.width_px, source.info.height_px),
-        model=ModelRef(*assembled.key.model.split("@")),
+        model=ModelRef(assembled.model.name, assembled.key.model.rpartition("@")[2]),
         gallery_revision=assembled.gallery_revision,
         utc_now=lambda: datetime.now(timezone.utc),
         live=source.info.live,

@@ -35,7 +35,7 @@ def open_detector(name: str, *, models_dir: Path, min_score: float) -> Detector:
         UsageError: neither.
         ModelError: it cannot be loaded.
     """
-    if Path(name).suffix:
+    if Path(name).suffix and not (models_dir / name).is_dir():
         from rt_gait.detect.ultralytics import UltralyticsDetector
 
         return UltralyticsDetector(name, min_score=min_score)

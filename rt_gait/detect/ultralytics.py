@@ -29,7 +29,7 @@ class UltralyticsDetector:
             from ultralytics import YOLO
         except ImportError as error:
             raise UsageError(
-                f"--detector {weights} needs ultralytics: pip install 'rt-gait[ultralytics]', "
+                f"--detector {weights} needs the package ultralytics: pip install ultralytics, "
                 "or leave --detector out for the built-in person_seg"
             ) from error
         try:

@@ -45,7 +45,7 @@ def letterbox(image_bgr: UInt8Array, height: int, width: int) -> tuple[FloatArra
     """
     rows, columns = image_bgr.shape[:2]
     scale = min(height / rows, width / columns)
-    fit_h, fit_w = round(rows * scale), round(columns * scale)
+    fit_h, fit_w = max(round(rows * scale), 1), max(round(columns * scale), 1)
     top, left = (height - fit_h) // 2, (width - fit_w) // 2
     canvas = np.full((height, width, 3), _PAD_VALUE, np.uint8)
     inside = canvas[top : top + fit_h, left : left + fit_w]

@@ -1,7 +1,7 @@
-"""What a run has seen, counted from the frame results alone.
+"""What a run has seen.
 
-Every frame that the source numbered is either processed or dropped, so ``processed + dropped ==
-captured`` at any moment. A frame the decoder could not read has no number and is counted apart.
+Every frame that was captured is either processed or dropped: ``processed + dropped == captured``.
+A picture that the decoder could not read was never captured, and is counted apart.
 """
 
 from __future__ import annotations
@@ -26,12 +26,11 @@ def _no_identities() -> dict[str, int]:
 class Counters:
     """Totals of a run, and how many people of each kind are there now."""
 
-    captured: int = 0
-    """Frames numbered by the source up to the last one seen here."""
     processed: int = 0
     dropped: int = 0
+    """Frames captured and never processed; written, as the next, by whoever runs the source."""
     decode_errors: int = 0
-    """Frames the decoder could not read; written by whoever runs the source."""
+    """Pictures the decoder could not read."""
     tracks: int = 0
     """Tracks started."""
     windows: int = 0
@@ -45,20 +44,16 @@ class Counters:
     """Confirmed and lost tracks after the last frame."""
     identities: dict[str, int] = field(default_factory=_no_identities)
     """Of ``tracks_live``, by :class:`IdentityState` value."""
-    _next_index: int = 0
-    _epoch: int = 0
+
+    @property
+    def captured(self) -> int:
+        """Frames that the source has given."""
+        return self.processed + self.dropped
 
     def update(self, result: FrameResult) -> None:
-        """Count one frame; frames left out since the one before show as a gap in the index."""
-        frame = result.frame
-        expected = self._next_index
-        if frame.index < expected:  # the source counts from 0 again, or repeats itself
-            expected = 0 if frame.epoch != self._epoch else frame.index
-        self.drop(frame.index - expected)
-        self.captured += 1
+        """Count one processed frame."""
         self.processed += 1
-        self._next_index, self._epoch = frame.index + 1, frame.epoch
-        self.media_time_secs = frame.time_secs
+        self.media_time_secs = result.frame.time_secs
         self.tracks += len(result.started)
         self.windows += len(result.embeddings)
         self.silhouettes += len(result.silhouettes)
@@ -68,16 +63,6 @@ class Counters:
         self.identities = _no_identities()
         for identity in result.identities.values():
             self.identities[identity.state.value] += 1
-
-    def drop(self, frames: int) -> None:
-        """Count frames captured and left out that no later gap in the index will show.
-
-        Nothing is taken back: fewer than one are none.
-        """
-        frames = max(0, frames)
-        self.captured += frames
-        self.dropped += frames
-        self._next_index += frames
 
     def as_dict(self) -> dict[str, Any]:
         """Return the totals of the run, as ``run.ended`` has them."""

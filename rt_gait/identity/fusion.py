@@ -76,6 +76,10 @@ class Thresholds:
             )
 
 
+_Claim: TypeAlias = tuple[bool, float, int, int, Identity]
+"""Whether it is only a candidate, score negated, track id, rank, identity: in order of service."""
+
+
 @dataclass(slots=True)
 class _Evidence:
     """What is remembered of one track."""
@@ -131,12 +135,12 @@ class Identifier:
         depend on which tracks were known before.
         """
         identities = {track_id: self._without_claim(track_id) for track_id in sorted(track_ids)}
-        queue: list[tuple[float, int, int, Identity]] = []
+        queue: list[_Claim] = []
         for track_id in identities:
             self._enqueue(queue, track_id, rank=0)
         taken: set[str] = set()
         while queue:
-            _, track_id, rank, claim = heapq.heappop(queue)
+            _, _, track_id, rank, claim = heapq.heappop(queue)
             if claim.subject_id not in taken:
                 taken.add(str(claim.subject_id))
                 identities[track_id] = claim
@@ -184,9 +188,7 @@ class Identifier:
             top=evidence.ranking,
         )
 
-    def _enqueue(
-        self, queue: list[tuple[float, int, int, Identity]], track_id: int, *, rank: int
-    ) -> None:
+    def _enqueue(self, queue: list[_Claim], track_id: int, *, rank: int) -> None:
         """Push the claim to the subject at ``rank`` (0 best, 1 second), if there is one."""
         base = self._without_claim(track_id)
         if base.state is IdentityState.INSUFFICIENT or len(base.top) <= rank:
@@ -204,7 +206,7 @@ class Identifier:
         else:
             return
         claim = replace(base, state=state, subject_id=subject_id, score=score, margin=margin)
-        heapq.heappush(queue, (-score, track_id, rank, claim))
+        heapq.heappush(queue, (state is not IdentityState.KNOWN, -score, track_id, rank, claim))
 
 
 def _drop_oldest(entries: dict[int, _T], kept: int) -> None:

@@ -101,8 +101,8 @@ class Store:
         if held != key:
             raise GalleryError(
                 f"the gallery was made with model {held.model} and segmenter {held.segmenter}; "
-                f"this run uses {key.model} and {key.segmenter}; enrol into another gallery file "
-                f"or pass --model {held.model.partition('@')[0]}: {shown(self.path)}"
+                f"this run uses {key.model} and {key.segmenter}; {_advice(held, key)}, or enrol "
+                f"again into another gallery file: {shown(self.path)}"
             )
         if dimension is not None and dimension != held_dimension:
             raise GalleryError(
@@ -176,3 +176,17 @@ class Store:
                 for subject_id, name, created_at in people
             ),
         )
+
+
+def _advice(held: TemplateKey, key: TemplateKey) -> str:
+    """Say how to get back to the models of the gallery, as far as their names tell."""
+    flags = []
+    for flag, old, new in (
+        ("--model", held.model, key.model),
+        ("--detector", held.segmenter, key.segmenter),
+    ):
+        name = old.rpartition("@")[0]
+        if old != new:
+            same = name == new.rpartition("@")[0]
+            flags.append(f"{name} has changed since" if same else f"pass {flag} {name}")
+    return " and ".join(flags)

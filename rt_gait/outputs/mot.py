@@ -38,4 +38,7 @@ class MotFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise OutputError(f"cannot write ({error.strerror}): {self._path}") from error

@@ -64,7 +64,7 @@ def draw(result: FrameResult, names: Mapping[str, str]) -> UInt8Array:
         if why:
             lines.append(why)
         _label(image, track.box_xyxy_px, lines, _colour(identity), size)
-    _status(image, result, len(seen), size)
+    _status(image, result, seen, size)
     return image
 
 
@@ -128,11 +128,12 @@ def _label(
         cv2.putText(image, text, at, _FONT, size, _INK_BGR, 1, cv2.LINE_AA)
 
 
-def _status(image: UInt8Array, result: FrameResult, people: int, size: float) -> None:
+def _status(image: UInt8Array, result: FrameResult, seen: list[Track], size: float) -> None:
     """Write time and head count in the top left corner."""
     minutes, seconds = divmod(result.frame.time_secs, 60)
-    known = sum(i.state is IdentityState.KNOWN for i in result.identities.values())
-    text = f"{int(minutes):02d}:{seconds:04.1f}   people {people}   known {known}"
+    states = [result.identities[t.track_id].state for t in seen]
+    known = states.count(IdentityState.KNOWN)
+    text = f"{int(minutes):02d}:{seconds:04.1f}   people {len(seen)}   known {known}"
     pad = max(round(8 * size), 3)
     (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
     strip = image[: height + 3 * pad, : width + 4 * pad]

@@ -22,8 +22,10 @@ class SilhouetteDump:
         self._held: dict[int, list[Silhouette]] = {}
         try:
             folder.mkdir(exist_ok=True)
+            for old in folder.glob("track_*.npz"):  # of an earlier run, which --overwrite replaces
+                old.unlink()
         except OSError as error:
-            raise OutputError(f"cannot make the folder ({error.strerror}): {folder}") from error
+            raise OutputError(f"cannot use the folder ({error.strerror}): {folder}") from error
 
     def write(self, result: FrameResult) -> None:
         """Collect the silhouettes of one frame and write the tracks that ended with it."""
@@ -71,11 +73,16 @@ def read_dump(path: Path) -> list[Silhouette]:
         raise SourceOpenError(
             f"expected silhouettes written by --dump-silhouettes, not this file: {path}"
         ) from error
-    count = len(times)
-    shapes_fit = (
-        pixels.shape == (count, 64, 44) and frames.shape == (count,) and boxes.shape == (count, 4)
+    count = len(pixels) if pixels.ndim else 0
+    shapes = [a.shape for a in (pixels, times, frames, boxes)]
+    fits = (
+        shapes == [(count, 64, 44), (count,), (count,), (count, 4)]
+        and pixels.dtype == np.uint8
+        and all(a.dtype.kind in "fiu" for a in (times, frames, boxes))
+        and bool(np.isfinite(times).all())
+        and not (np.diff(times) < 0).any()
     )
-    if not shapes_fit or pixels.dtype != np.uint8 or (np.diff(times) < 0).any():
+    if not fits:
         raise DamagedInputError(
             "expected silhouettes [T, 64, 44] uint8 with rising time_secs [T], frame [T] and "
             f"box_xyxy_px [T, 4]; this file has other arrays: {path}"

@@ -44,7 +44,7 @@ class CameraDevice(BaseSource):
     """The frames of one camera, stamped when they arrive."""
 
     def __init__(self, number: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Open the camera and wait for its first frame.
+        """Open the camera and wait for a first picture, to learn its size.
 
         Args:
             number: 0 for /dev/video0.
@@ -64,8 +64,8 @@ class CameraDevice(BaseSource):
             if not self._capture.isOpened():
                 raise SourceOpenError(_nothing_there(number, "cannot be opened"))
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the oldest
-            self._next = self._grab()
-            if self._next is None:
+            probe = self._grab()
+            if probe is None:
                 raise SourceOpenError(_nothing_there(number, "gives no picture"))
             rate = self._nominal_rate()
         except BaseException:
@@ -74,7 +74,8 @@ class CameraDevice(BaseSource):
         self._timeline = Timeline(period_secs=float(1 / rate) if rate else _DEFAULT_PERIOD_SECS)
         self._index = 0
         self._lost = self._closed = False
-        height_px, width_px = self._next[0].shape[:2]
+        # The probe is not handed out: it would be old by the time models have loaded.
+        height_px, width_px = probe[0].shape[:2]
         super().__init__(SourceInfo(self._name, True, width_px, height_px, rate, None))
 
     def read(self) -> Frame | None:
@@ -85,7 +86,7 @@ class CameraDevice(BaseSource):
         """
         if self._closed:
             return None
-        picture, self._next = self._next or (None if self._lost else self._grab()), None
+        picture = None if self._lost else self._grab()
         if picture is None:
             self._lost = True
             raise SourceLostError(
@@ -115,7 +116,7 @@ class CameraDevice(BaseSource):
     def close(self) -> None:
         """Let go of the camera."""
         if not self._closed:
-            self._closed, self._next = True, None
+            self._closed = True
             self._capture.release()
 
 

@@ -81,7 +81,7 @@ def test_weights_without_ultralytics_say_what_to_install() -> None:
     try:
         import ultralytics  # noqa: F401
     except ImportError:
-        with pytest.raises(UsageError, match=r"pip install 'rt-gait\[ultralytics\]'"):
+        with pytest.raises(UsageError, match="pip install ultralytics"):
             open_detector("yolo11n-seg.pt", models_dir=default_models_dir(), min_score=0.3)
     else:
         with pytest.raises(ModelError, match="cannot find or download"):

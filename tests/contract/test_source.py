@@ -38,10 +38,10 @@ def write_clip(path: Path, container: str, codec: str, ticks: list[int]) -> None
 
 
 class FakeCapture:
-    """Stands in for cv2.VideoCapture: COUNT pictures, then nothing."""
+    """Stands in for cv2.VideoCapture: one picture for the probe, COUNT more, then nothing."""
 
     def __init__(self, number: int, backend: int) -> None:
-        self.given = 0
+        self.given = -1
         self.released = False
 
     def isOpened(self) -> bool:
@@ -57,7 +57,7 @@ class FakeCapture:
         if self.given == COUNT or self.released:
             return False, None
         self.given += 1
-        return True, picture(self.given - 1)
+        return True, picture(max(self.given - 1, 0))
 
     def release(self) -> None:
         self.released = True
@@ -78,7 +78,8 @@ TICKS["mp4-vfr"] = [tick for tick in range(COUNT) if tick % 3 != 2]
 
 def make(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     if kind == "camera":
-        seconds = iter(100 + number / 25 for number in range(10 * COUNT))
+        # Ten seconds go by between opening and reading, as when models load.
+        seconds = iter([90.0, *(100 + number / 25 for number in range(10 * COUNT))])
         monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
         monkeypatch.setattr(device, "camera_nodes", lambda: ["/dev/video0"])
         return device.CameraDevice(0, clock=lambda: next(seconds))

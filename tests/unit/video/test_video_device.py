@@ -15,7 +15,7 @@ from rt_gait.video.source import open_source
 
 
 class FakeCapture:
-    """Plays back a list of pictures; None is a failed read."""
+    """Plays back a list of pictures, after one for the probe; None is a failed read."""
 
     pictures: list[UInt8Array | None] = []  # noqa: RUF012 - set by the tests
     opened = True
@@ -23,7 +23,7 @@ class FakeCapture:
     last: FakeCapture
 
     def __init__(self, number: int, backend: int) -> None:
-        self.left = list(self.pictures)
+        self.left = [*self.pictures[:1], *self.pictures]
         self.released = 0
         FakeCapture.last = self
 
@@ -97,7 +97,7 @@ def test_a_failed_read_is_a_lost_source_and_stays_one(fake: type[FakeCapture]) -
 
 def test_a_stall_and_another_size_raise_the_epoch(fake: type[FakeCapture]) -> None:
     fake.pictures = [picture(), picture(), picture(8), picture(8)]
-    seconds = iter([50.0, 51.0, 51.03, 51.06])
+    seconds = iter([40.0, 50.0, 51.0, 51.03, 51.06])  # models load for ten seconds
     with CameraDevice(0, clock=lambda: next(seconds)) as camera:
         frames = [camera.read() for _ in range(4)]
     assert [f.epoch for f in frames if f] == [0, 1, 2, 2]
