@@ -16,7 +16,7 @@ from rt_gait.identity.records import TemplateKey
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import ModelInfo
 
-DETECTOR_MIN_SCORE = 0.2
+DETECTOR_MIN_SCORE = 0.3
 """Weaker detections do more harm than good: on PETS09-S2L1 they cost more swaps than they heal."""
 
 

@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     """Everything a run can be told."""
 
     toml_file: ClassVar[Path | None] = None
-    model_config = SettingsConfigDict(env_prefix="RT_GAIT_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RT_GAIT_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     video: Path | None = Field(None, description="Video file, or folder of pictures")
     camera: int | None = Field(None, ge=0, description="Number of a camera")
@@ -89,6 +91,9 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     if config is not None:
         _read_check(config)
     given = {name: value for name, value in flags.items() if value is not None}
+    for source, other in (("video", "camera"), ("camera", "video")):
+        if source in given:  # a flag for one beats the other in the environment or the file
+            given.setdefault(other, None)
 
     class FromFile(Settings):
         toml_file = config

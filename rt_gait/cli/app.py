@@ -9,6 +9,7 @@ import typer
 
 from rt_gait import __version__
 from rt_gait.cli.gallery import gallery_app
+from rt_gait.errors import UsageError
 
 app = typer.Typer(
     name="rt-gait",
@@ -95,6 +96,13 @@ def run(
 ) -> None:
     """Recognise people by the way they walk, in a video or live."""
     if context.invoked_subcommand is not None:
+        given = [name for name, value in context.params.items() if value is not None]
+        if given:
+            option = given[0].replace("_", "-")
+            raise UsageError(
+                f"--{option} stands before the command {context.invoked_subcommand!r} and would "
+                "be ignored; put it after the command"
+            )
         return
     from rt_gait.cli.run import run_command
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import typer
@@ -43,20 +43,11 @@ def _try(name: str, check: Callable[[Settings], str], settings: Settings) -> boo
 
 
 def _opencv(_settings: Settings) -> str:
-    installed = [
-        name
-        for name in (
-            "opencv-python",
-            "opencv-contrib-python",
-            "opencv-python-headless",
-            "opencv-contrib-python-headless",
-        )
-        if _is_installed(name)
-    ]
+    installed = packages_distributions().get("cv2", [])
     if len(installed) > 1:
         names = " and ".join(installed)
         raise RtGaitError(f"{names} are installed over one another; keep one: pip uninstall ...")
-    return f"{installed[0]}, {'a' if has_display() else 'no'} display"
+    return f"{''.join(installed) or 'not from pip'}, {'a' if has_display() else 'no'} display"
 
 
 def _segmenter(settings: Settings) -> str:
@@ -103,14 +94,6 @@ def _optional() -> None:
     cameras = sorted(str(p) for p in Path("/dev").glob("video*"))
     if sys.platform.startswith("linux"):
         _line("ok" if cameras else "--", "cameras", ", ".join(cameras) or "none")
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def _line(mark: str, name: str, text: str) -> None:

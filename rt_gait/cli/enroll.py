@@ -6,12 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rt_gait.assembly import Assembled, assemble, check_models, thresholds
+from rt_gait.assembly import Assembled, assemble, check_models
+from rt_gait.cli.gallery import DEFAULT_GALLERY
 from rt_gait.cli.progress import Progress
 from rt_gait.cli.run import new_builder
 from rt_gait.config import load_settings
@@ -23,12 +25,10 @@ from rt_gait.runner import Runner
 from rt_gait.types import FloatArray, FrameResult
 from rt_gait.video.source import open_source
 
-DEFAULT_GALLERY = Path("people.gallery")
 TEMPLATES_MOST = 40
 """Templates taken from one video, spread evenly over it: variety helps, repetition does not."""
 MOST_OF_A_PASSER_BY = 0.25
-"""Somebody else with at most this share of the windows passes by and is left out; with more, who
-is meant must be said."""
+"""A track with at most this share of the longest one's windows is left out: it may be anybody."""
 
 
 @dataclass
@@ -83,17 +83,25 @@ def enroll_command(
             error = RtGaitError(f"nobody was enrolled: {report.reason}")
             error.exit_code = report.exit_code
             raise error
-        vectors = choose(collector, track, least=thresholds(settings, assembled.model).candidate)
+        walks = choose(collector, track)
+        vectors = np.concatenate([np.stack(collector.vectors[i]) for i in walks])
         _add(path, assembled, name=name, vectors=vectors, source=source.info.name)
+        if len(walks) > 1:
+            sys.stderr.write(
+                f"tracks {', '.join(map(str, walks))} follow one another and were taken for one "
+                f"person; if they are not, remove {name} and enrol again with --track\n"
+            )
 
 
-def choose(collector: Collector, wanted: int | None, *, least: float) -> FloatArray:
-    """Return the embeddings [K, D] of the walker to enrol.
+def choose(collector: Collector, wanted: int | None) -> list[int]:
+    """Return the tracks of the walker to enrol.
+
+    Walks that follow one another are taken for one person going to and fro: gait alone could not
+    tell, since a person looks different from the other side.
 
     Args:
         collector: What the video showed.
         wanted: The track the user named.
-        least: Similarity from which a second track is taken for the same walker come back.
 
     Raises:
         UsageError: nobody walks there, or it is not clear who is meant.
@@ -102,29 +110,24 @@ def choose(collector: Collector, wanted: int | None, *, least: float) -> FloatAr
     if wanted is not None:
         if wanted not in counts:
             raise UsageError(f"track {wanted} gave no windows; {_tell(collector, counts)}")
-        return np.stack(collector.vectors[wanted])
+        return [wanted]
     if not counts:
         why = ", ".join(f"{n} {reason}" for reason, n in collector.rejected.most_common())
         raise UsageError(
             "no window of clean walking in this video; one needs about 1.2 seconds of one person, "
             f"whole and unobstructed (frames left out: {why or 'none, nobody was followed'})"
         )
-    best = max(counts, key=lambda i: counts[i])
-    others = [i for i in counts if i != best and not _is_same_walker(collector, best, i, least)]
-    if any(counts[i] > MOST_OF_A_PASSER_BY * counts[best] for i in others):
+    most = max(counts.values())
+    walks = [i for i in counts if counts[i] > MOST_OF_A_PASSER_BY * most]
+    in_order = sorted(walks, key=lambda i: collector.spans[i])
+    if any(
+        collector.spans[later][0] < collector.spans[earlier][1]
+        for earlier, later in pairwise(in_order)
+    ):
         raise UsageError(
             f"several people walk in this video; choose with --track ({_tell(collector, counts)})"
         )
-    return np.concatenate([np.stack(collector.vectors[i]) for i in counts if i not in others])
-
-
-def _is_same_walker(collector: Collector, best: int, other: int, least: float) -> bool:
-    """Whether a track may be the same person again: not at the same time, and much alike."""
-    first, last = collector.spans[best]
-    if collector.spans[other][0] < last and first < collector.spans[other][1]:
-        return False
-    likeness = np.stack(collector.vectors[other]) @ np.stack(collector.vectors[best]).T
-    return float(likeness.max(axis=1).mean()) >= least
+    return walks
 
 
 def _tell(collector: Collector, counts: Mapping[int, int]) -> str:

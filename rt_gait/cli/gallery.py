@@ -11,17 +11,26 @@ from rt_gait.errors import UsageError
 
 gallery_app = typer.Typer(help="List, show, rename, remove, export or import enrolled people.")
 
-File = Annotated[Path, typer.Option("--gallery", help="Gallery file", show_default=True)]
+File = Annotated[
+    Path | None, typer.Option("--gallery", help="Gallery file (default people.gallery)")
+]
 Name = Annotated[str, typer.Argument(help="Name of a person")]
-_DEFAULT = Path("people.gallery")
+DEFAULT_GALLERY = Path("people.gallery")
+
+
+def gallery_path(given: Path | None) -> Path:
+    """Return the gallery to use: the one given, that of the settings, or the default."""
+    from rt_gait.config import load_settings
+
+    return load_settings(None, gallery=given).gallery or DEFAULT_GALLERY
 
 
 @gallery_app.command("list")
-def list_people(gallery: File = _DEFAULT) -> None:
+def list_people(gallery: File = None) -> None:
     """List who is enrolled."""
     from rt_gait.identity.gallery import Gallery
 
-    with Gallery.open(gallery, read_only=True) as opened:
+    with Gallery.open(gallery_path(gallery), read_only=True) as opened:
         people = opened.subjects()
     for person in people:
         typer.echo(
@@ -32,13 +41,13 @@ def list_people(gallery: File = _DEFAULT) -> None:
 
 
 @gallery_app.command()
-def show(name: Name, gallery: File = _DEFAULT) -> None:
+def show(name: Name, gallery: File = None) -> None:
     """Show one person: pseudonym, templates, models."""
     from rt_gait.identity.gallery import Gallery
     from rt_gait.identity.records import check_name
 
     wanted = check_name(name)
-    with Gallery.open(gallery, read_only=True) as opened:
+    with Gallery.open(gallery_path(gallery), read_only=True) as opened:
         person = next((p for p in opened.subjects() if p.name == wanted), None)
         key = opened.key
     if person is None:
@@ -52,44 +61,44 @@ def show(name: Name, gallery: File = _DEFAULT) -> None:
 
 
 @gallery_app.command()
-def rename(name: Name, new_name: Name, gallery: File = _DEFAULT) -> None:
+def rename(name: Name, new_name: Name, gallery: File = None) -> None:
     """Give a person another name."""
     from rt_gait.identity.gallery import Gallery
 
-    with Gallery.open(gallery) as opened:
+    with Gallery.open(gallery_path(gallery)) as opened:
         opened.rename(name, new_name)
 
 
 @gallery_app.command()
-def remove(name: Name, gallery: File = _DEFAULT) -> None:
+def remove(name: Name, gallery: File = None) -> None:
     """Remove a person and everything held of them."""
     from rt_gait.identity.gallery import Gallery
 
-    with Gallery.open(gallery) as opened:
+    with Gallery.open(gallery_path(gallery)) as opened:
         opened.remove(name)
 
 
 @gallery_app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="File to write; it is not encrypted")],
-    gallery: File = _DEFAULT,
+    gallery: File = None,
 ) -> None:
     """Write everything into one JSON file, for import elsewhere."""
     from rt_gait.identity.gallery import Gallery
 
-    with Gallery.open(gallery, read_only=True) as opened:
+    with Gallery.open(gallery_path(gallery), read_only=True) as opened:
         opened.export(file)
 
 
 @gallery_app.command("import")
 def import_people(
-    file: Annotated[Path, typer.Argument(help="File made by export")], gallery: File = _DEFAULT
+    file: Annotated[Path, typer.Argument(help="File made by export")], gallery: File = None
 ) -> None:
     """Take in people from an export."""
     from rt_gait.identity.exchange import read_export
     from rt_gait.identity.gallery import Gallery
 
     read_export(file)  # refuses a bad file before a gallery is made for it
-    with Gallery.create_or_open(gallery) as opened:
+    with Gallery.create_or_open(gallery_path(gallery)) as opened:
         added = opened.import_(file)
     typer.echo(f"{added} templates added", err=True)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from rt_gait.outputs.silhouettes import SilhouetteDump
 from rt_gait.runner import Runner, RunReport, Stop
 from rt_gait.video.source import Source, open_source
 
-_SAYS_NOTHING_OF_RESULTS = {"save", "events", "mot", "dump_silhouettes", "show", "overwrite"}
+_NOT_IN_EVENTS = {"save", "events", "mot", "dump_silhouettes", "show", "overwrite"}
+"""Settings that results do not depend on."""
 
 
 def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
@@ -34,45 +36,58 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
     settings = load_settings(config, **flags)
     if settings.video is None and settings.camera is None:
         raise UsageError("nothing to do: give --video FILE or --camera N (rt-gait --help)")
-    _check_outputs(settings)
+    _check_outputs(settings, config)
     with open_source(
         video=settings.video, camera=settings.camera, frame_rate=settings.fps
     ) as source:
         check_models(settings)
         assembled = assemble(settings)
-        stop = Stop()
-        builder = new_builder(assembled, source)
-        log = _open_log(settings)
-        if log is not None:
-            config_told = settings.model_dump(mode="json", exclude=_SAYS_NOTHING_OF_RESULTS)
-            log.write(builder.run_started(config_told, versions()))
-        with Progress(source.info) as progress:
-            report = Runner(
-                source=source,
-                pipeline=assembled.pipeline,
-                builder=builder,
-                log=log,
-                outputs=_open_outputs(settings, assembled, source, stop),
-                on_frame=progress.update,
-                stop=stop,
-            ).run()
+        report = _run(settings, assembled, source)
     _summarise(report, settings, assembled)
     return report.exit_code
 
 
-def _check_outputs(settings: Settings) -> None:
-    files = [settings.save, settings.mot]
-    if settings.events not in (None, "-"):
-        files.append(Path(str(settings.events)))
-    named = [path for path in files if path is not None]
-    for path in named:
+def _run(settings: Settings, assembled: Assembled, source: Source) -> RunReport:
+    stop = Stop()
+    builder = new_builder(assembled, source)
+    outputs = _open_outputs(settings, assembled, source, stop)
+    log = None
+    if settings.events is not None:
+        log = EventLog("-" if settings.events == "-" else Path(settings.events))
+        config_told = settings.model_dump(mode="json", exclude=_NOT_IN_EVENTS)
+        log.write(builder.run_started(config_told, versions()))
+    with Progress(source.info) as progress:
+        return Runner(
+            source=source,
+            pipeline=assembled.pipeline,
+            builder=builder,
+            log=log,
+            outputs=outputs,
+            on_frame=progress.update,
+            stop=stop,
+        ).run()
+
+
+def _check_outputs(settings: Settings, config: Path | None) -> None:
+    """Refuse what cannot be written, before anything is loaded or any file is touched."""
+    if settings.save is not None and settings.save.suffix.lower() != ".mp4":
+        raise UsageError(f"--save writes MP4; give a name that ends in .mp4: {settings.save}")
+    events = None if settings.events in (None, "-") else Path(str(settings.events))
+    files = [path for path in (settings.save, events, settings.mot) if path is not None]
+    for path in files:
         check_file(path, overwrite=settings.overwrite)
-    inputs = [p for p in (settings.video, settings.gallery) if p is not None]
-    absolute = [p.resolve() for p in [*named, *inputs]]
-    if len(set(absolute)) < len(absolute):
-        raise UsageError("two of --video, --gallery, --save, --events and --mot name one file")
     if settings.dump_silhouettes is not None:
         check_folder(settings.dump_silhouettes, overwrite=settings.overwrite)
+        files.append(settings.dump_silhouettes)
+    inputs = [p for p in (settings.video, settings.gallery, config) if p is not None]
+    for i, path in enumerate(files):
+        for other in [*files[:i], *inputs]:
+            if path.resolve() == other.resolve() or (
+                path.exists() and other.exists() and path.samefile(other)
+            ):
+                raise UsageError(f"an output and another file of this run are the same: {path}")
+    if settings.show and not has_display():
+        raise UsageError("--show needs a display and there is none; use --headless and --save")
 
 
 def new_builder(assembled: Assembled, source: Source) -> EventBuilder:
@@ -90,33 +105,35 @@ def new_builder(assembled: Assembled, source: Source) -> EventBuilder:
     )
 
 
-def _open_log(settings: Settings) -> EventLog | None:
-    if settings.events is None:
-        return None
-    return EventLog("-" if settings.events == "-" else Path(settings.events))
-
-
 def _open_outputs(
     settings: Settings, assembled: Assembled, source: Source, stop: Stop
 ) -> list[Output]:
     show = settings.show if settings.show is not None else source.info.live and has_display()
     outputs: list[Output] = []
-    if show or settings.save is not None:
-        outputs.append(Screen(assembled.names, save=settings.save, show=show, on_quit=stop.request))
-    if settings.mot is not None:
-        outputs.append(MotFile(settings.mot))
-    if settings.dump_silhouettes is not None:
-        outputs.append(SilhouetteDump(settings.dump_silhouettes))
+    try:
+        if show or settings.save is not None:
+            outputs.append(
+                Screen(assembled.names, save=settings.save, show=show, on_quit=stop.request)
+            )
+        if settings.mot is not None:
+            outputs.append(MotFile(settings.mot))
+        if settings.dump_silhouettes is not None:
+            outputs.append(SilhouetteDump(settings.dump_silhouettes))
+    except BaseException:
+        for output in outputs:
+            output.close()
+        raise
     return outputs
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
-    from importlib.metadata import version
-
-    names = ("numpy", "opencv-python", "onnxruntime", "av", "filterpy", "scipy")
-    found = {name: version(name) for name in names}
-    return {"rt-gait": __version__, "python": platform.python_version()} | found
+    """Return the versions that a result depends on, by the name of the package installed."""
+    found = {"rt-gait": __version__, "python": platform.python_version()}
+    installed = packages_distributions()
+    for module in ("numpy", "cv2", "onnxruntime", "av", "filterpy", "scipy"):
+        for name in sorted(installed.get(module, [])):
+            found[name] = version(name)
+    return found
 
 
 def _summarise(report: RunReport, settings: Settings, assembled: Assembled) -> None:
@@ -130,11 +147,12 @@ def _summarise(report: RunReport, settings: Settings, assembled: Assembled) -> N
         f"{frames.dropped} dropped, {frames.decode_errors} unreadable\n"
     )
     states = ", ".join(f"{count} {state}" for state, count in sorted(report.people.items()))
-    tell(f"{sum(report.people.values())} people followed{': ' + states if states else ''}\n")
+    tell(f"{sum(report.people.values())} tracks{': ' + states if states else ''}\n")
     known = sorted(assembled.names.get(s, s) for s in report.recognised)
     if known:
         tell(f"recognised: {', '.join(known)}\n")
-    written = (settings.save, settings.events, settings.mot, settings.dump_silhouettes)
-    for path in written:
-        if path is not None and str(path) != "-":
-            tell(f"wrote {path}\n")
+    if report.exit_code is not ExitCode.OUTPUT:
+        written = (settings.save, settings.events, settings.mot, settings.dump_silhouettes)
+        for path in written:
+            if path is not None and str(path) != "-" and Path(path).exists():
+                tell(f"wrote {path}\n")

@@ -26,7 +26,7 @@ from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, isfinite
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 

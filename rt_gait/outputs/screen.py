@@ -80,8 +80,6 @@ class Screen:
 
 
 def _open_window() -> None:
-    if not has_display():
-        raise UsageError("--show needs a display and there is none; use --headless and --save")
     try:
         # The Qt that comes with OpenCV warns of fonts that it does not need.
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")

@@ -57,3 +57,19 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not TOML"):
         load_settings(tmp_path / "binary.toml")
+
+
+def test_a_flag_for_one_source_beats_the_other_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RT_GAIT_CAMERA", "0")
+    settings = load_settings(None, video=Path("a.mp4"))
+    assert (settings.video, settings.camera) == (Path("a.mp4"), None)
+    monkeypatch.delenv("RT_GAIT_CAMERA")
+    settings = load_settings(toml(tmp_path, 'video = "a.mp4"'), camera=1)
+    assert (settings.video, settings.camera) == (None, 1)
+
+
+def test_an_empty_environment_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RT_GAIT_VIDEO", "")
+    assert load_settings(None).video is None
