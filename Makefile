@@ -28,7 +28,9 @@ lint: $(VENV)/dev.done
 	$(BIN)/lint-imports
 
 bench: $(VENV)/core.done
+	@test -d "$(RT_GAIT_DATA)" || { echo "RT_GAIT_DATA should name the folder of the videos"; exit 2; }
 	$(BIN)/python -m rt_gait.bench.stages
+	$(BIN)/python -m rt_gait.bench.speed samples/crossing.mp4
 	$(BIN)/python -m rt_gait.bench.tracking --gt $(RT_GAIT_DATA)/mot15/PETS09-S2L1/gt.txt \
 		--video $(RT_GAIT_DATA)/video/vtest.avi
 	$(BIN)/python -m rt_gait.bench.tracking --gt $(RT_GAIT_DATA)/mot15/TUD-Campus/gt.txt \
@@ -46,10 +48,12 @@ clean:
 	rm -rf $(VENV) $(OUT) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The versions are pinned and checked against their hashes; pip's own index settings apply.
+# core.txt is what pyproject.toml asks for and hatchling, dev.txt has the extra dev; both come from
+#   uv pip compile pyproject.toml [--extra dev] --universal --python-version 3.10 --generate-hashes
 $(VENV)/core.done: requirements/core.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/core.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/dev.done: requirements/dev.txt pyproject.toml

@@ -163,7 +163,7 @@ class Runner:
         now_secs = time.monotonic()
         age_secs = None
         if self._live and self._first_frame_clock_secs is not None:
-            age_secs = now_secs - self._first_frame_clock_secs - frame.time_secs
+            age_secs = max(now_secs - self._first_frame_clock_secs - frame.time_secs, 0.0)
         self._emit(self._builder.frame(result, age_secs=age_secs))
         self._emit(self._builder.stats(now_secs - start_secs if self._live else None))
         for output in self._outputs:

@@ -95,7 +95,7 @@ def record_tracks(
         out = Path(folder, "tracks.txt")
         command = [*recorder, "--video", str(video), "--mot", str(out), *options]
         # What it prints goes to standard error (2): standard output is for the score.
-        code = subprocess.run(command, stdout=2, check=False).returncode  # noqa: S603
+        code = subprocess.run(command, stdout=2, check=False).returncode
         if code != ExitCode.OK:
             error = RtGaitError(f"rt-gait ended with code {code}; its own message is above")
             error.exit_code = ExitCode(code) if code in set(ExitCode) else ExitCode.INTERNAL

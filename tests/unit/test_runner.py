@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource
 
 from rt_gait.errors import DamagedInputError, ExitCode, OutputError, SourceLostError
-from rt_gait.events import EventBuilder, EventLog, ModelRef, normalise, read_events
+from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, normalise, read_events
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
@@ -167,3 +168,18 @@ def test_a_camera_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.Monkey
     assert report.exit_code is ExitCode.OK
     assert time.monotonic() - begun_secs < 10
     assert source.closed == 0, "a source is never closed under the thread that reads it"
+
+
+def test_a_live_run_tells_its_speed_in_valid_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rt_gait.events.build.STATS_EVERY_SECS", 0.2)
+    source = ScriptedSource(60, fps=50, live=True, pause=lambda: time.sleep(0.02))
+    start(source, tmp_path / "e", outputs=[Recorder(slow_secs=0.01)])
+    events = list(read_events(tmp_path / "e"))
+    validator = Draft202012Validator(load_schema())
+    for event in events:
+        validator.validate(event)
+    stats = [e["data"] for e in events if ".stats." in e["type"]]
+    assert stats
+    assert all(s["frames_per_second"] > 0 for s in stats)

@@ -264,3 +264,18 @@ def test_rules_hold_in_every_frame(rounds: list[list[Embedding]]) -> None:
                 assert identity.score is not None
                 assert identity.score >= THRESHOLDS.candidate
             assert identity.windows <= fusion.FUSED_WINDOWS_MAX
+
+
+def test_who_is_known_keeps_the_name_against_a_better_but_ambiguous_claim() -> None:
+    templates = Templates(("s_a", "s_b"), np.arange(2), np.eye(2, 8, dtype=np.float32))
+
+    def looks(track_id: int, like_a: float, like_b: float) -> list[Embedding]:
+        rest = (1 - like_a**2 - like_b**2) ** 0.5
+        vector = np.array([like_a, like_b, rest, 0, 0, 0, 0, 0], np.float32)
+        return [Embedding(track_id, float(end), vector) for end in (1, 2)]
+
+    identifier = Identifier(templates, Thresholds(known=0.67, candidate=0.5, margin=0.08))
+    identifier.add([*looks(1, 0.7, 0.2), *looks(2, 0.71, 0.66)])
+    decided = identifier.decide([1, 2])
+    assert (decided[1].state, decided[1].subject_id) == (IdentityState.KNOWN, "s_a")
+    assert decided[2].state is not IdentityState.KNOWN
