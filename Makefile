@@ -7,7 +7,6 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out
 BIN := $(VENV)/bin
-export PYTHONWARNINGS ?= default
 
 .PHONY: demo test lint bench sample-gallery clean
 

@@ -151,10 +151,10 @@ def replay(
     events: Annotated[Path, typer.Argument(help="Event log made by --events")],
 ) -> None:
     """Tell the story of an event log."""
-    from rt_gait.events.read import EventReader
+    from rt_gait.events.read import read_events
     from rt_gait.events.replay import timeline
 
-    for line in timeline(EventReader(events)):
+    for line in timeline(read_events(events)):
         typer.echo(line)
 
 

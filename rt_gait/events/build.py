@@ -169,17 +169,14 @@ class EventBuilder:
         self._stats_slot, self._stats_secs = slot, now
         return [self._event(schema.STATS, data)]
 
-    def run_ended(
-        self, reason: str, exit_code: int, counters: Counters | None = None
-    ) -> list[Event]:
+    def run_ended(self, reason: str, exit_code: int) -> list[Event]:
         """Return the last event of a run.
 
         Args:
             reason: Why, in one line, such as ``finished`` or the text of an error.
             exit_code: The exit code of the program.
-            counters: Totals of the run, where the caller keeps its own.
         """
-        totals = (counters or self.counters).as_dict() | {"events": self._sequence + 1}
+        totals = self.counters.as_dict() | {"events": self._sequence + 1}
         data = {"reason": redact(reason), "exit_code": int(exit_code), "counters": totals}
         return [self._event(schema.RUN_ENDED, data)]
 

@@ -128,13 +128,6 @@ class Gallery:
         """Return subject id to name."""
         return dict(self._store.rows("SELECT subject_id, name FROM subjects ORDER BY subject_id"))
 
-    def name_of(self, subject_id: str) -> str:
-        """Return the name behind a pseudonym; GalleryError when there is none."""
-        name = self.names().get(subject_id)
-        if name is None:
-            raise GalleryError(f"nobody has the id {subject_id!r}: {shown(self.path)}")
-        return name
-
     def rename(self, name: str, new_name: str) -> None:
         """Give a person another name, and wipe the old one from the file.
 

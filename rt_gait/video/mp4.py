@@ -14,11 +14,13 @@ from av.video.reformatter import VideoReformatter
 
 from rt_gait.errors import OutputError
 from rt_gait.types import UInt8Array
-from rt_gait.video import source
 from rt_gait.video.pyav import ERRORS, ONE_THREAD
 
 CLOCK = Fraction(1, 60000)
 """Tick of written files: exact for 24, 25, 30, 50, 60 and 29.97 Hz; MPEG-4 allows 16 bits."""
+
+ENCODER_RATE = 25
+"""Hz, a hint for the encoder; what is written carries its own times."""
 
 KEY_FRAME_SECS = 1.0  # so that players can seek
 FRAGMENT_SECS = 0.5  # with one frame on top, what a killed run loses at most
@@ -27,18 +29,16 @@ FRAGMENT_SECS = 0.5  # with one frame on top, what a killed run loses at most
 class Mp4Writer:
     """Writes H.264 (or MPEG-4) in fragmented MP4: what is on disk plays, even after a crash."""
 
-    def __init__(self, path: Path, *, frame_rate: float = 25.0) -> None:
+    def __init__(self, path: Path) -> None:
         """Create the file, over an old one if there is one: the caller checks.
 
         Args:
             path: File to write; its folder exists.
-            frame_rate: Expected frames per second, a hint for the encoder.
 
         Raises:
             OutputError: the file cannot be written.
         """
         self._path = path
-        self._rate = source.exact_rate(frame_rate)
         self._stream: av.VideoStream | None = None
         self._converter = VideoReformatter()
         self._last_pts = self._key_pts = -1
@@ -89,9 +89,9 @@ class Mp4Writer:
         fast = {"preset": "superfast", "tune": "zerolatency", "crf": "23"}
         fast |= {"forced-idr": "1", "sc_threshold": "0"}  # key frames by time alone
         try:
-            stream = self._container.add_stream("libx264", self._rate, options=fast)
+            stream = self._container.add_stream("libx264", ENCODER_RATE, options=fast)
         except ValueError:  # this FFmpeg has no x264
-            stream = self._container.add_stream("mpeg4", self._rate)
+            stream = self._container.add_stream("mpeg4", ENCODER_RATE)
             stream.bit_rate = 8 * picture.width * picture.height
         stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
         stream.codec_context.time_base = CLOCK

@@ -18,9 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rt_gait.training.segmenter.blocks import Conv
 from rt_gait.training.segmenter.network import (
     COEFFICIENTS,
-    Conv,
     Segmenter,
     anchor_points,
     decode_boxes,

@@ -14,18 +14,14 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from rt_gait.training.segmenter import losses
-from rt_gait.training.segmenter.augment import MAX_PEOPLE, Composer, compact
+from rt_gait.training.segmenter.augment import Composer
 from rt_gait.training.segmenter.network import (
     Raw,
     Segmenter,
@@ -36,104 +32,7 @@ from rt_gait.training.segmenter.network import (
     save_arrays,
 )
 
-Stage = Literal["masks", "all", "scores"]
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Every number of the recipe that was chosen rather than derived."""
-
-    height: int = 480
-    width: int = 640
-    batch: int = 64
-    head_steps: int = 1200
-    all_steps: int = 4000
-    score_steps: int = 150
-    head_lr: float = 2e-3
-    mask_lr: float = 1e-3
-    """Mask branch, second stage."""
-    shared_lr: float = 1e-4
-    """Everything the detector also uses, second stage."""
-    score_lr: float = 5e-4
-    """Score branch, third stage."""
-    weight_decay: float = 0.01
-    ema: float = 0.999
-    mask_weight: float = 4.0
-    dice_weight: float = 2.0
-    box_weight: float = 1.0
-    focal_weight: float = 0.3
-    score_weight: float = 0.5
-    keep_weight: float = 4.0
-    """Distillation of the original detector's boxes."""
-    seed: int = 7
-
-
-class SceneDataset(Dataset[tuple[Tensor, Tensor, Tensor, int, bool]]):
-    """Scene i: image, ids, padded boxes (MAX_PEOPLE, 4), number of people, completeness."""
-
-    def __init__(self, composer: Composer, length: int, seed: int) -> None:
-        self.composer, self.length, self.seed = composer, length, seed
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor, int, bool]:
-        scene = self.composer(self.seed * 10_000_019 + index)
-        ids, boxes = compact(scene.ids)
-        padded = np.zeros((MAX_PEOPLE, 4), np.float32)
-        padded[: len(boxes)] = boxes
-        return (
-            torch.from_numpy(np.ascontiguousarray(scene.image)),
-            torch.from_numpy(ids),
-            torch.from_numpy(padded),
-            len(boxes),
-            scene.complete,
-        )
-
-
-def light(images: Tensor) -> Tensor:
-    """Change exposure, gamma, colour and noise of a batch (N, 3, H, W) in 0..1."""
-    n, device = len(images), images.device
-
-    def draw(low: float, high: float, channels: int = 1) -> Tensor:
-        return torch.empty(n, channels, 1, 1, device=device).uniform_(low, high)
-
-    def some(chance: float) -> Tensor:
-        return (torch.rand(n, 1, 1, 1, device=device) < chance).float()
-
-    gray = (images * images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    saturation = torch.where(some(0.06) > 0, torch.zeros_like(draw(0, 1)), draw(0.5, 1.4))
-    images = gray + (images - gray) * saturation
-    images = (images - 0.45) * draw(0.6, 1.25) + 0.45 + draw(-0.08, 0.08)
-    images = images * draw(0.93, 1.07, 3)
-    dark = some(0.15)
-    images = images.clamp(0, 1) ** (dark * draw(1.2, 2.2) + (1 - dark) * draw(0.75, 1.3))
-    noise = some(0.5) * draw(0.0, 0.05)
-    return (images + torch.randn_like(images) * noise).clamp(0, 1)
-
-
-def _batches(
-    composer: Composer, recipe: Recipe, steps: int, workers: int
-) -> Iterator[list[Tensor]]:
-    dataset = SceneDataset(composer, steps * recipe.batch, recipe.seed)
-    # workers are forked, so the decoded photographs are shared, not copied
-    loader = DataLoader(
-        dataset,
-        recipe.batch,
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-        drop_last=True,
-        prefetch_factor=2 if workers else None,
-    )
-    yield from loader
-
-
-def _freeze_statistics(module: nn.Module) -> None:
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.eval()
 
 
 class Trainer:
@@ -207,27 +106,6 @@ class Trainer:
             for name, value in self.average.state_dict().items():
                 if value.dtype.is_floating_point:
                     value.lerp_(state[name], 1 - decay)
-
-    def _optimiser(self, stage: Stage) -> torch.optim.Optimizer:
-        """Choose what a stage trains; everything else is frozen, batch statistics included."""
-        recipe, head = self.recipe, nn.ModuleList(self.network.mask_modules())
-        own = list((self.network.model[22].cv3 if stage == "scores" else head).parameters())
-        trained = list(self.network.parameters()) if stage == "all" else own
-        peaks = {"masks": recipe.head_lr, "all": recipe.mask_lr, "scores": recipe.score_lr}
-        groups = [{"params": own, "lr": peaks[stage]}]
-        if stage == "all":
-            mine = {id(p) for p in own}
-            shared = [p for p in trained if id(p) not in mine]
-            groups.append({"params": shared, "lr": recipe.shared_lr})
-        self.network.requires_grad_(False)
-        for parameter in trained:
-            parameter.requires_grad_(True)
-        optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-        self.network.train()
-        _freeze_statistics(self.network)
-        if stage == "masks":
-            head.train()  # its statistics are new; the detector's stay COCO's throughout
-        return optimiser
 
     def _forward(self, stage: Stage, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Run network and teacher as far as a stage needs them; its losses by name."""

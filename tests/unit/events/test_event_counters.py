@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from event_world import INSUFFICIENT, KNOWN, builder, embedding, result, silhouette
+from event_world import INSUFFICIENT, KNOWN, embedding, result, silhouette
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,10 +55,3 @@ def test_totals_and_what_there_is_now() -> None:
     counters.update(result(2))
     assert counters.snapshot()["identities"]["known"] == 0
     assert totals["frames"]["captured"] == 2, "a dict that was given away does not change"
-
-
-def test_a_run_may_be_ended_with_counters_of_its_own() -> None:
-    made = builder()
-    (event,) = made.run_ended("finished", 0, Counters(processed=5, dropped=2))
-    assert event["data"]["counters"]["frames"]["captured"] == 7
-    assert event["data"]["counters"]["events"] == 1

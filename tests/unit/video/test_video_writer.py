@@ -41,7 +41,7 @@ def test_pictures_and_real_times_come_back(tmp_path: Path) -> None:
 
 
 def test_it_is_h264_in_fragments_with_a_key_frame_a_second(tmp_path: Path) -> None:
-    writer = Mp4Writer(tmp_path / "out.mp4", frame_rate=10)
+    writer = Mp4Writer(tmp_path / "out.mp4")
     for number in range(35):
         writer.write(picture(0) + np.uint8(number), number / 10)
     writer.close()
