@@ -24,7 +24,8 @@ def _train(args: argparse.Namespace) -> None:
 
     from rt_gait.training.segmenter import data
     from rt_gait.training.segmenter.augment import Composer
-    from rt_gait.training.segmenter.train import Recipe, train
+    from rt_gait.training.segmenter.stages import Recipe
+    from rt_gait.training.segmenter.train import train
 
     cv2.setNumThreads(
         0

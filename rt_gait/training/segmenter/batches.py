@@ -62,6 +62,7 @@ def light(images: Tensor) -> Tensor:
 
 
 def batches(composer: Composer, recipe: Recipe, steps: int, workers: int) -> Iterator[list[Tensor]]:
+    """Batches of `SceneDataset` items for `steps` steps; 0 workers compose in this process."""
     dataset = SceneDataset(composer, steps * recipe.batch, recipe.seed)
     # workers are forked, so the decoded photographs are shared, not copied
     loader = DataLoader(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from rt_gait.training.segmenter.data import Image, Photo
 
@@ -42,6 +43,12 @@ class Source:
         return cls(photo.image, photo.id_map(), photo.complete)
 
 
+def blank(height: int, width: int) -> Scene:
+    """Gray, with nobody on it."""
+    ids = np.zeros((height, width), np.uint8)
+    return Scene(np.full((height, width, 3), GRAY, np.uint8), ids, True)
+
+
 def resize_ids(ids: Image, size: tuple[int, int]) -> Image:
     """Resizes an id map to (width, height): each pixel goes to the id covering most of it."""
     if size[0] >= ids.shape[1]:
@@ -56,6 +63,7 @@ def resize_ids(ids: Image, size: tuple[int, int]) -> Image:
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
+    """Resizes a picture to (width, height)."""
     how = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
@@ -94,6 +102,33 @@ def fill(
     scene.complete = scene.complete and source.complete
 
 
-def blank(height: int, width: int) -> Scene:
-    ids = np.zeros((height, width), np.uint8)
-    return Scene(np.full((height, width, 3), GRAY, np.uint8), ids, True)
+def _overlap(
+    scene: Scene, x: int, y: int, part: Image
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where a part with its corner at (x, y) lies on the scene, and which of its pixels those are.
+
+    The slices run backwards where the two do not meet.
+    """
+    height, width = scene.ids.shape
+    x0, x1 = max(0, x), min(width, x + part.shape[1])
+    y0, y1 = max(0, y), min(height, y + part.shape[0])
+    return np.s_[y0:y1, x0:x1], np.s_[y0 - y : y1 - y, x0 - x : x1 - x]
+
+
+def place(scene: Scene, image: Image, ids: Image, x: int, y: int) -> None:
+    """Put a picture and its people on an empty scene, what sticks out left off."""
+    outer, inner = _overlap(scene, x, y, image)
+    scene.image[outer] = image[inner]
+    scene.ids[outer] = ids[inner]
+
+
+def paste(scene: Scene, image: Image, cover: NDArray[np.float32], x: int, y: int) -> None:
+    """Blend one person in by soft coverage 0..1, hiding whoever is there; slivers are left out."""
+    outer, inner = _overlap(scene, x, y, image)
+    narrow = any(axis.stop - axis.start < 3 for axis in outer)
+    if narrow or scene.ids.max() >= 254:
+        return
+    alpha = cover[inner][..., None]
+    blended = image[inner] * alpha + scene.image[outer] * (1 - alpha)
+    scene.image[outer] = np.rint(blended).astype(np.uint8)
+    scene.ids[outer][cover[inner] > 0.5] = int(scene.ids.max()) + 1

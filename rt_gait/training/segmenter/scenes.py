@@ -16,7 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from rt_gait.training.segmenter.canvas import Scene, Source, blank, fill, resize, resize_ids
+from rt_gait.training.segmenter.canvas import (
+    Scene,
+    Source,
+    blank,
+    fill,
+    paste,
+    place,
+    resize,
+    resize_ids,
+)
 from rt_gait.training.segmenter.data import Image
 
 
@@ -44,9 +53,7 @@ def photo_scene(source: Source, height: int, width: int, rng: np.random.Generato
     # a random offset: inside the scene when smaller, a crop of it when larger
     x = int(rng.integers(min(0, width - size[0]), max(0, width - size[0]) + 1))
     y = int(rng.integers(min(0, height - size[1]), max(0, height - size[1]) + 1))
-    x0, y0, x1, y1 = max(0, x), max(0, y), min(width, x + size[0]), min(height, y + size[1])
-    scene.image[y0:y1, x0:x1] = image[y0 - y : y1 - y, x0 - x : x1 - x]
-    scene.ids[y0:y1, x0:x1] = ids[y0 - y : y1 - y, x0 - x : x1 - x]
+    place(scene, image, ids, x, y)
     scene.complete = source.complete
     return scene
 
@@ -103,14 +110,10 @@ def _cut_out(
     return coloured, np.asarray(cover, np.float32)
 
 
-def paste_scene(
-    background: Source, people: Sequence[Source], height: int, width: int, rng: np.random.Generator
-) -> Scene:
-    """People pasted over a photograph, far ones first, in groups that hide each other."""
-    scene = blank(height, width)
-    fill(scene, background, (0, 0, width, height), _log_uniform(rng, 1.0, 1.6), rng)
+def _spots(height: int, width: int, rng: np.random.Generator) -> list[tuple[int, int, int]]:
+    """Foot row, centre column and height of up to eight people, most beside an earlier one."""
     base = _log_uniform(rng, 45, 420)
-    spots: list[tuple[int, int, int]] = []  # foot row, centre column, height
+    spots: list[tuple[int, int, int]] = []
     for _ in range(int(rng.integers(1, 9))):
         tall = int(np.clip(base * rng.uniform(0.75, 1.3), 40, 470))
         if spots and rng.random() < 0.65:
@@ -122,21 +125,18 @@ def paste_scene(
             foot = int(rng.integers(min(tall, height - 1), height + tall // 4 + 1))
             centre = int(rng.integers(0, width))
         spots.append((foot, centre, tall))
-    for foot, centre, tall in sorted(spots):
+    return spots
+
+
+def paste_scene(
+    background: Source, people: Sequence[Source], height: int, width: int, rng: np.random.Generator
+) -> Scene:
+    """People pasted over a photograph, far ones first, in groups that hide each other."""
+    scene = blank(height, width)
+    fill(scene, background, (0, 0, width, height), _log_uniform(rng, 1.0, 1.6), rng)
+    for foot, centre, tall in sorted(_spots(height, width, rng)):
         cut = _cut_out(people[int(rng.integers(len(people)))], tall, rng)
-        if cut is None:
-            continue
-        image, cover = cut
-        x, y = centre - image.shape[1] // 2, foot - tall
-        x0, y0, x1, y1 = max(0, x), max(0, y), min(width, x + image.shape[1]), min(height, y + tall)
-        if x1 - x0 < 3 or y1 - y0 < 3 or scene.ids.max() >= 254:
-            continue
-        inner = np.s_[y0 - y : y1 - y, x0 - x : x1 - x]
-        alpha = cover[inner][..., None]
-        region = scene.image[y0:y1, x0:x1]
-        scene.image[y0:y1, x0:x1] = np.rint(image[inner] * alpha + region * (1 - alpha)).astype(
-            np.uint8
-        )
-        new_id = int(scene.ids.max()) + 1
-        scene.ids[y0:y1, x0:x1][cover[inner] > 0.5] = new_id
+        if cut is not None:
+            image, cover = cut
+            paste(scene, image, cover, centre - image.shape[1] // 2, foot - tall)
     return scene

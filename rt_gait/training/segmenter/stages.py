@@ -1,12 +1,20 @@
-"""X"""
+"""What is chosen about training rather than derived: the recipe, and what each stage may change.
+
+Three stages, `masks`, `all` and `scores` (why: see `train`), differ in which parameters move and
+how fast. Everything else is frozen, which in a network with batch norm is more than switching
+gradients off, so it is decided in one place.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
+
+from rt_gait.training.segmenter.network import Segmenter
 
 Stage = Literal["masks", "all", "scores"]
 
@@ -39,29 +47,42 @@ class Recipe:
     """Distillation of the original detector's boxes."""
     seed: int = 7
 
-    def _optimiser(self, stage: Stage) -> torch.optim.Optimizer:
-        """Choose what a stage trains; everything else is frozen, batch statistics included."""
-        recipe, head = self.recipe, nn.ModuleList(self.network.mask_modules())
-        own = list((self.network.model[22].cv3 if stage == "scores" else head).parameters())
-        trained = list(self.network.parameters()) if stage == "all" else own
-        peaks = {"masks": recipe.head_lr, "all": recipe.mask_lr, "scores": recipe.score_lr}
-        groups = [{"params": own, "lr": peaks[stage]}]
-        if stage == "all":
-            mine = {id(p) for p in own}
-            shared = [p for p in trained if id(p) not in mine]
-            groups.append({"params": shared, "lr": recipe.shared_lr})
-        self.network.requires_grad_(False)
-        for parameter in trained:
-            parameter.requires_grad_(True)
-        optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-        self.network.train()
-        _freeze_statistics(self.network)
-        if stage == "masks":
-            head.train()  # its statistics are new; the detector's stay COCO's throughout
-        return optimiser
+
+def prepare(network: Segmenter, stage: Stage, recipe: Recipe) -> torch.optim.Optimizer:
+    """Choose what a stage trains; everything else is frozen, batch statistics included."""
+    head = nn.ModuleList(network.mask_modules())
+    own = list((network.model[22].cv3 if stage == "scores" else head).parameters())
+    trained = list(network.parameters()) if stage == "all" else own
+    peaks = {"masks": recipe.head_lr, "all": recipe.mask_lr, "scores": recipe.score_lr}
+    groups = [{"params": own, "lr": peaks[stage]}]
+    if stage == "all":
+        mine = {id(p) for p in own}
+        shared = [p for p in trained if id(p) not in mine]
+        groups.append({"params": shared, "lr": recipe.shared_lr})
+    network.requires_grad_(False)
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+    network.train()
+    _freeze_statistics(network)
+    if stage == "masks":
+        head.train()  # its statistics are new; the detector's stay COCO's throughout
+    return optimiser
 
 
 def _freeze_statistics(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.eval()
+
+
+def rate(step: int, steps: int, done: float) -> float:
+    """Share of the peak learning rate: up over the first steps, down a cosine to 2 per cent.
+
+    Args:
+        step: number of the step, from 0.
+        steps: planned for the stage; a tenth of them, at most 100, warm up.
+        done: how far the stage is, 0..1, which a limit of time may put ahead of `step / steps`.
+    """
+    warm = min(1.0, (step + 1) / min(100, max(1, steps // 10)))
+    return warm * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)

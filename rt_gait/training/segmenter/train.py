@@ -15,6 +15,7 @@ import logging
 import math
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,6 +23,8 @@ from torch import Tensor, nn
 
 from rt_gait.training.segmenter import losses
 from rt_gait.training.segmenter.augment import Composer
+from rt_gait.training.segmenter.batches import batches, light
+from rt_gait.training.segmenter.losses import Assignment
 from rt_gait.training.segmenter.network import (
     Raw,
     Segmenter,
@@ -31,6 +34,7 @@ from rt_gait.training.segmenter.network import (
     load_detector,
     save_arrays,
 )
+from rt_gait.training.segmenter.stages import Recipe, Stage, prepare, rate
 
 log = logging.getLogger(__name__)
 
@@ -81,22 +85,31 @@ class Trainer:
             )
             bce, dice, iou = losses.mask_loss(raw.coefficients, raw.prototypes, ids, people, match)
             out = {"mask": bce * recipe.mask_weight, "dice": dice * recipe.dice_weight, "iou": iou}
-            if teacher is None:
-                return out
-            known = losses.Assignment(
-                torch.where(complete[:, None], match.index, -1),
-                match.score * complete[:, None].float(),
-            )
-            ciou, focal = losses.box_losses(
-                raw.box_logits, boxes, self.points, self.strides, people, known
-            )
-            teacher_scores = teacher.class_logits.float().sigmoid()
-            out["box"], out["focal"] = ciou * recipe.box_weight, focal * recipe.focal_weight
-            target = torch.maximum(known.score, teacher_scores)
-            out["score"] = losses.score_loss(raw.class_logits, target) * recipe.score_weight
-            keep = losses.distillation_loss(raw.box_logits, teacher.box_logits, teacher_scores)
-            out["keep"] = keep * recipe.keep_weight
+            if teacher is not None:
+                known = Assignment(
+                    torch.where(complete[:, None], match.index, -1),
+                    match.score * complete[:, None].float(),
+                )
+                out |= self._detector_losses(raw, teacher, boxes, people, known)
             return out
+
+    def _detector_losses(
+        self, raw: Raw, teacher: Raw, boxes: Tensor, people: Tensor, known: Assignment
+    ) -> dict[str, Tensor]:
+        """Boxes and scores: by label where everyone is labelled, by the teacher everywhere."""
+        recipe = self.recipe
+        teacher_scores = teacher.class_logits.float().sigmoid()
+        ciou, focal = losses.box_losses(
+            raw.box_logits, boxes, self.points, self.strides, people, known
+        )
+        score = losses.score_loss(raw.class_logits, torch.maximum(known.score, teacher_scores))
+        keep = losses.distillation_loss(raw.box_logits, teacher.box_logits, teacher_scores)
+        return {
+            "box": ciou * recipe.box_weight,
+            "focal": focal * recipe.focal_weight,
+            "score": score * recipe.score_weight,
+            "keep": keep * recipe.keep_weight,
+        }
 
     def _average(self) -> None:
         self.updates += 1
@@ -125,6 +138,14 @@ class Trainer:
             return {"score": losses.score_loss(raw.class_logits, target)}
         return self.losses(raw, teacher, batch)
 
+    def _update(self, optimiser: torch.optim.Optimizer, parts: dict[str, Tensor]) -> None:
+        loss = torch.stack([v for k, v in parts.items() if k != "iou"]).sum()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        optimiser.step()
+        self._average()
+
     def run(
         self, composer: Composer, *, stage: Stage, steps: int, workers: int, max_seconds: float
     ) -> None:
@@ -132,36 +153,22 @@ class Trainer:
 
         Ends after `steps`, or earlier when time is up; the learning rate follows the nearer end.
         """
-        recipe = self.recipe
-        optimiser = self._optimiser(stage)
+        optimiser = prepare(self.network, stage, self.recipe)
         highest = [group["lr"] for group in optimiser.param_groups]
         began, seen = time.monotonic(), time.monotonic()
-        for step, loaded in enumerate(_batches(composer, recipe, steps, workers)):
+        for step, loaded in enumerate(batches(composer, self.recipe, steps, workers)):
             done = max(step / steps, (time.monotonic() - began) / max_seconds)
             if done >= 1:
                 break
-            warm = min(1.0, (step + 1) / min(100, max(1, steps // 10)))
             for group, peak in zip(optimiser.param_groups, highest, strict=True):
-                group["lr"] = peak * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
+                group["lr"] = peak * rate(step, steps, done)
             parts = self._forward(stage, self._inputs(loaded))
-            loss = torch.stack([v for k, v in parts.items() if k != "iou"]).sum()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
-            optimiser.step()
-            self._average()
+            self._update(optimiser, parts)
             if step % 50 == 0:
-                rate = 50 * recipe.batch / max(1e-3, time.monotonic() - seen)
+                speed = 50 * self.recipe.batch / max(1e-3, time.monotonic() - seen)
                 seen = time.monotonic()
                 text = " ".join(f"{k} {v.item():.3f}" for k, v in parts.items())
-                log.info(
-                    "%s %d/%d %s (%.0f images/s)",
-                    stage,
-                    step,
-                    steps,
-                    text,
-                    rate,
-                )
+                log.info("%s %d/%d %s (%.0f images/s)", stage, step, steps, text, speed)
 
 
 def train(
@@ -191,28 +198,15 @@ def train(
     log.info("recipe %s", asdict(recipe))
     began = time.monotonic()
     trainer = Trainer(recipe, detector, start, device)
+    run = partial(trainer.run, composer, workers=workers)
     share = recipe.head_steps / max(1, recipe.head_steps + recipe.all_steps)
     if recipe.head_steps:
-        trainer.run(
-            composer,
-            stage="masks",
-            steps=recipe.head_steps,
-            workers=workers,
-            max_seconds=max_seconds * share,
-        )
+        run(stage="masks", steps=recipe.head_steps, max_seconds=max_seconds * share)
         save_arrays(trainer.average, out / "head.npz")
     if recipe.all_steps:
         left = max_seconds - (time.monotonic() - began)
-        trainer.run(
-            composer, stage="all", steps=recipe.all_steps, workers=workers, max_seconds=left
-        )
+        run(stage="all", steps=recipe.all_steps, max_seconds=left)
     if recipe.score_steps:
-        trainer.run(
-            composer,
-            stage="scores",
-            steps=recipe.score_steps,
-            workers=workers,
-            max_seconds=math.inf,
-        )
+        run(stage="scores", steps=recipe.score_steps, max_seconds=math.inf)
     save_arrays(trainer.average, out / "final.npz")
     log.info("done in %.0f s", time.monotonic() - began)
