@@ -37,14 +37,11 @@ def normalise(mask: Mask, frame_width_px: int) -> UInt8Array | None:
     if not rows.size:
         return None
     person = mask.pixels[rows[0] : rows[-1] + 1]
-    image = np.zeros((len(person), frame_width_px), np.uint8)
-    image[:, mask.x_px : mask.x_px + person.shape[1]] = person
-    image *= np.uint8(255)
-    if int(image.sum(dtype=np.int64)) <= _LEAST_MASS:
-        return None
     width = int(HEIGHT_PX * (frame_width_px / len(person)))
-    if width < 1:
+    if np.count_nonzero(person) * 255 <= _LEAST_MASS or width < 1:
         return None
+    image = np.zeros((len(person), frame_width_px), np.uint8)
+    image[:, mask.x_px : mask.x_px + person.shape[1]] = person.view(np.uint8) * np.uint8(255)
     scaled = cv2.resize(image, (width, HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
     mass = scaled.sum(axis=0, dtype=np.int64).cumsum()
     centre = int(np.argmax(mass > mass[-1] / 2))

@@ -89,12 +89,10 @@ def _headline(track: Track, identity: Identity, names: Mapping[str, str]) -> str
 
 
 def _why_not(identity: Identity, rejection: Rejection | None) -> str:
-    """Say why there is no identity yet; nothing once somebody is recognised."""
-    if identity.state is IdentityState.KNOWN:
+    """Say why nothing can be said of a person yet."""
+    if identity.state is not IdentityState.INSUFFICIENT:
         return ""
-    if rejection is not None:
-        return _WHY[rejection]
-    return "watching" if identity.state is IdentityState.INSUFFICIENT else ""
+    return "watching" if rejection is None else _WHY[rejection]
 
 
 def _tint(
