@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rt_gait.config import Settings
 from rt_gait.detect.detector import open_detector
@@ -32,42 +32,33 @@ class Assembled:
     gallery_revision: int | None = None
 
 
-def check_models(settings: Settings) -> None:
-    """Find out quickly whether the models and the gallery exist, before anything is loaded.
+def assemble(settings: Settings) -> Assembled:
+    """Read the configurations, open the gallery, and only then load the models.
 
     Raises:
-        UsageError: a name or a threshold is wrong, or the gallery is.
-        ModelError: a configuration is broken.
+        UsageError: a name or a threshold is wrong, or the gallery is of other models.
+        ModelError: a model cannot be loaded.
     """
     info = gait_model_info(settings.models_dir, settings.model)
     window_shape(info)
-    thresholds(settings, info)
-    if settings.gallery is not None:
-        with Gallery.open(settings.gallery, read_only=True):
-            pass
+    limits = thresholds(settings, info)
+    path = settings.gallery
+    with nullcontext() if path is None else Gallery.open(path, read_only=True) as gallery:
+        # Imported here: filterpy and scipy take a second that a wrong name need not wait for.
+        from rt_gait.track.sort import SortTracker
 
-
-def assemble(settings: Settings) -> Assembled:
-    """Load the models and the gallery.
-
-    Raises:
-        UsageError: a name is wrong, or the gallery is of other models.
-        ModelError: a model cannot be loaded.
-    """
-    # Imported here: filterpy and scipy take a second that a wrong path need not wait for.
-    from rt_gait.track.sort import SortTracker
-
-    info = gait_model_info(settings.models_dir, settings.model)
-    detector = open_detector(
-        settings.detector, models_dir=settings.models_dir, min_score=DETECTOR_MIN_SCORE
-    )
-    key = TemplateKey(model=info.key, segmenter=detector.key)
-    templates, names, revision = _read_gallery(settings.gallery, key)
+        detector = open_detector(
+            settings.detector, models_dir=settings.models_dir, min_score=DETECTOR_MIN_SCORE
+        )
+        key = TemplateKey(model=info.key, segmenter=detector.key)
+        templates = Templates.none() if gallery is None else gallery.templates(key)
+        names = {} if gallery is None else gallery.names()
+        revision = None if gallery is None else gallery.revision
     pipeline = Pipeline(
         detector=detector,
         tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info),
-        identifier=Identifier(templates, thresholds(settings, info)),
+        identifier=Identifier(templates, limits),
     )
     return Assembled(pipeline, key, info, names, revision)
 
@@ -88,12 +79,3 @@ def thresholds(settings: Settings, info: ModelInfo) -> Thresholds:
         candidate=pick(settings.candidate_score, "candidate_score"),
         margin=pick(settings.margin, "margin"),
     )
-
-
-def _read_gallery(
-    path: Path | None, key: TemplateKey
-) -> tuple[Templates, dict[str, str], int | None]:
-    if path is None:
-        return Templates.none(), {}, None
-    with Gallery.open(path, read_only=True) as gallery:
-        return gallery.templates(key), gallery.names(), gallery.revision

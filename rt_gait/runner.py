@@ -21,6 +21,7 @@ from rt_gait.errors import ExitCode, OutputError, RtGaitError
 from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
 from rt_gait.events.log import EventLog
+from rt_gait.events.schema import Event
 from rt_gait.outputs.output import Output
 from rt_gait.pipeline import Pipeline
 from rt_gait.types import Frame, FrameResult, IdentityState, TrackSummary
@@ -71,6 +72,7 @@ class Runner:
         pipeline: What is done with them.
         builder: Makes the events and keeps the counters.
         log: Where events go, if anywhere.
+        opening: Events to write first.
         outputs: What else is written.
         on_frame: Called after each frame, to show progress.
         stop: Shared with whoever may end the run.
@@ -83,6 +85,7 @@ class Runner:
         pipeline: Pipeline,
         builder: EventBuilder,
         log: EventLog | None = None,
+        opening: Sequence[Event] = (),
         outputs: Sequence[Output] = (),
         on_frame: Callable[[FrameResult, Counters], None] | None = None,
         stop: Stop | None = None,
@@ -91,6 +94,7 @@ class Runner:
         self._pipeline = pipeline
         self._builder = builder
         self._log = log
+        self._opening = opening
         self._outputs = outputs
         self._on_frame = on_frame
         self._stop = stop or Stop()
@@ -143,6 +147,7 @@ class Runner:
 
     def _consume(self, start_secs: float) -> tuple[ExitCode, str]:
         try:
+            self._emit(self._opening)
             self._emit(self._builder.source_state("online"))
             while not self._stop.requested:
                 try:
@@ -200,7 +205,7 @@ class Runner:
             if summary.identity.state is IdentityState.KNOWN and summary.identity.subject_id:
                 self._recognised.add(summary.identity.subject_id)
 
-    def _emit(self, events: list[dict[str, object]]) -> None:
+    def _emit(self, events: Sequence[Event]) -> None:
         if self._log is not None and events:
             self._log.write(events)
             if self._log.reader_gone:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rt_gait.assembly import Assembled, assemble, check_models
+from rt_gait.assembly import Assembled, assemble
 from rt_gait.cli.gallery import DEFAULT_GALLERY
 from rt_gait.cli.progress import Progress
 from rt_gait.cli.run import new_builder
@@ -62,14 +62,11 @@ def enroll_command(
     name = check_name(subject)
     settings = load_settings(config, **flags)
     path = settings.gallery or DEFAULT_GALLERY
-    without_gallery = settings.model_copy(update={"gallery": None})
     check_file(path, overwrite=True)
-    check_models(settings if path.exists() else without_gallery)
     with open_source(video=settings.video, camera=None, frame_rate=settings.fps) as source:
-        assembled = assemble(without_gallery)
-        if path.exists():
-            with Gallery.open(path, read_only=True) as gallery:
-                gallery.templates(assembled.key)  # refuses a gallery of other models, at once
+        # With a gallery that exists, so that one of other models is refused at once.
+        held = path if path.exists() else None
+        assembled = assemble(settings.model_copy(update={"gallery": held}))
         collector = Collector()
         with Progress(source.info) as progress:
             report = Runner(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rt_gait import __version__
-from rt_gait.assembly import Assembled, assemble, check_models
+from rt_gait.assembly import Assembled, assemble
 from rt_gait.cli.progress import Progress
 from rt_gait.config import Settings, load_settings
 from rt_gait.errors import ExitCode, UsageError
@@ -40,7 +40,6 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
     with open_source(
         video=settings.video, camera=settings.camera, frame_rate=settings.fps
     ) as source:
-        check_models(settings)
         assembled = assemble(settings)
         report = _run(settings, assembled, source)
     _summarise(report, settings, assembled)
@@ -51,17 +50,18 @@ def _run(settings: Settings, assembled: Assembled, source: Source) -> RunReport:
     stop = Stop()
     builder = new_builder(assembled, source)
     outputs = _open_outputs(settings, assembled, source, stop)
-    log = None
+    log, opening = None, []
     if settings.events is not None:
         log = EventLog("-" if settings.events == "-" else Path(settings.events))
         config_told = settings.model_dump(mode="json", exclude=_NOT_IN_EVENTS)
-        log.write(builder.run_started(config_told, versions()))
+        opening = builder.run_started(config_told, versions())
     with Progress(source.info) as progress:
         return Runner(
             source=source,
             pipeline=assembled.pipeline,
             builder=builder,
             log=log,
+            opening=opening,
             outputs=outputs,
             on_frame=progress.update,
             stop=stop,
