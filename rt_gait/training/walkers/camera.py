@@ -7,11 +7,39 @@ World: x to the right of the picture, y away from the camera, z up, metres; the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .path import namespace
+
+if TYPE_CHECKING:
+    import torch
+
 Array = npt.NDArray[np.float64]
+
+
+def project(
+    points: torch.Tensor,
+    focal: torch.Tensor,
+    height: torch.Tensor,
+    pitch: torch.Tensor,
+    centre: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels (N, V, 2) and depths (N, V), metres, of points (N, V, 3) seen by N cameras.
+
+    ``focal`` (N,) pixels, ``height`` (N,) metres, ``pitch`` (N,) radians, ``centre`` (N, 2) pixels;
+    torch or numpy, on any device. Depths below a millimetre count as a millimetre.
+    """
+    library = namespace(points)
+    focal, height, pitch = focal[:, None], height[:, None], pitch[:, None]
+    c, s = library.cos(pitch), library.sin(pitch)
+    x, y, z = points[..., 0], points[..., 1], points[..., 2] - height
+    depth = (c * y - s * z).clip(min=1e-3)
+    column = centre[:, :1] + focal * x / depth
+    row = centre[:, 1:] - focal * (s * y + c * z) / depth
+    return library.stack([column, row], -1), depth
 
 
 @dataclass(frozen=True)
@@ -26,13 +54,12 @@ class Camera:
 
     def project(self, points: Array) -> tuple[Array, Array]:
         """Pixel positions (..., 2) and depths (...) of world points (..., 3)."""
-        c, s = np.cos(self.pitch), np.sin(self.pitch)
-        x, y, z = points[..., 0], points[..., 1], points[..., 2] - self.height
-        depth = np.maximum(c * y - s * z, 1e-3)
-        down = -(s * y + c * z)
-        column = self.width / 2.0 + self.focal * x / depth
-        row = self.height_px / 2.0 + self.focal * down / depth
-        return np.stack([column, row], axis=-1), depth
+        serves_both: Any = project
+        one = (np.array([v]) for v in (self.focal, self.height, self.pitch))
+        centre = np.array([[self.width / 2.0, self.height_px / 2.0]])
+        pixel, depth = serves_both(points.reshape(1, -1, 3), *one, centre)
+        shape = points.shape[:-1]
+        return np.asarray(pixel).reshape(*shape, 2), np.asarray(depth).reshape(shape)
 
     def rays(self, scale: int = 1) -> Array:
         """Unnormalised world directions (H * scale, W * scale, 3) of the pixel centres."""
