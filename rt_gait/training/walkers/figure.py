@@ -1,0 +1,176 @@
+"""Figures: a dressed body with what it carries, as one mesh on one set of bones, and its poses.
+
+A :class:`Figure` is the body's (dressed) mesh and its :class:`Part` objects joined. Parts may hang
+from bones of their own, :class:`Follower`, which trail the skeleton: cloth swings, bags stay
+upright. A walk put on a figure is a :class:`Loop`: one affine transform for every bone and
+frame, which any number of cameras then sample (:meth:`Loop.vertices`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .bodies import BodyMesh
+from .contact import joints
+from .motion import Gait
+from .rotations import axis_rotation, exp, log
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A bone that hangs from the skeleton's ``bone`` at ``anchor`` (rest position, metres).
+
+    It turns as that bone did ``lag_s`` seconds before. ``turn`` (0..1) is the share of the turn it
+    takes beyond the heading: 0 hangs upright, 1 is rigid.
+    """
+
+    bone: str
+    anchor: tuple[float, float, float]
+    lag_s: float = 0.0
+    turn: float = 1.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A garment or a thing beyond the body's own surface.
+
+    ``vertices`` (V, 3) metres in the body's rest pose, ``faces`` (F, 3) counter-clockwise from
+    outside, ``weights`` (V, J + K) for the skeleton's J bones and then the K ``followers``, rows
+    summing to 1; ``colour`` RGB in 0..1. ``kind`` names it (``skirt``, ``backpack``, ...).
+    """
+
+    kind: str
+    vertices: Array
+    faces: Ints
+    weights: Array
+    colour: tuple[float, float, float]
+    followers: tuple[Follower, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Everything that is seen of somebody, at rest.
+
+    ``vertices`` (V, 3), ``faces`` (F, 3), ``weights`` (V, J + K) of the joined mesh; ``part`` (V,)
+    is 0 on the body and k on ``parts[k - 1]``; ``mesh`` is the body that wears it.
+    """
+
+    mesh: BodyMesh
+    vertices: Array
+    faces: Ints
+    weights: Floats
+    part: Ints
+    parts: tuple[Part, ...] = ()
+    followers: tuple[Follower, ...] = field(default=())
+
+    @staticmethod
+    def join(mesh: BodyMesh, dressed: Array, parts: tuple[Part, ...] = ()) -> Figure:
+        """The body ``mesh`` with its ``dressed`` vertices (V, 3) and ``parts``."""
+        bones = len(mesh.bones)
+        followers = tuple(f for p in parts for f in p.followers)
+        vertices, faces = [dressed], [mesh.faces]
+        weights = [np.pad(mesh.weights, ((0, 0), (0, len(followers))))]
+        first = bones
+        for own in parts:
+            last = first + len(own.followers)
+            wide = np.zeros((len(own.vertices), bones + len(followers)))
+            wide[:, :bones] = own.weights[:, :bones]
+            wide[:, first:last] = own.weights[:, bones:]
+            faces.append(own.faces + sum(len(v) for v in vertices))
+            vertices.append(own.vertices)
+            weights.append(wide)
+            first = last
+        part = np.repeat(np.arange(len(vertices)), [len(v) for v in vertices])
+        return Figure(
+            mesh,
+            np.concatenate(vertices),
+            np.concatenate(faces),
+            np.concatenate(weights).astype(np.float32),
+            part,
+            parts,
+            followers,
+        )
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A looping walk of one figure along -y.
+
+    ``transforms`` (T + 1, J + K, 3, 4) take rest positions to the walk's own ground frame, metres;
+    the last row is the first one a ``stride`` (3,) further on, ``period_s`` seconds later.
+    """
+
+    figure: Figure
+    transforms: Floats
+    period_s: float
+    stride: Array
+
+    @staticmethod
+    def of(figure: Figure, gait: Gait) -> Loop:
+        """``gait`` on ``figure``."""
+        mesh, turn = figure.mesh, gait.rotations
+        at = joints(mesh, turn) + gait.root[:, None]
+        rotations, shift = [turn], [at - np.einsum("tjab,jb->tja", turn, mesh.heads)]
+        for follower in figure.followers:
+            bone = mesh.bone(follower.bone)
+            anchor = np.array(follower.anchor)
+            held = turn[:, bone] @ anchor + shift[0][:, bone]
+            own = _trail(turn[:, bone], follower, gait.period)
+            rotations.append(own[:, None])
+            shift.append((held - own @ anchor)[:, None])
+        affine = np.concatenate(
+            [np.concatenate(rotations, 1), np.concatenate(shift, 1)[..., None]], axis=-1
+        )
+        again = affine[:1].copy()
+        again[..., 3] += gait.stride
+        return Loop(
+            figure,
+            np.concatenate([affine, again]).astype(np.float32),
+            gait.period,
+            gait.stride,
+        )
+
+    def vertices(self, times: torch.Tensor) -> torch.Tensor:
+        """Positions (N, V, 3) float32 in the walk's ground frame at ``times`` (N,) seconds.
+
+        Travel since time 0 is kept: y falls by the stride at every loop.
+        """
+        import torch
+
+        device, count = times.device, len(self.transforms) - 1
+        table = torch.from_numpy(self.transforms).to(device)
+        turns = times.double() / self.period_s
+        loops = torch.floor(turns)
+        phase = (turns - loops) * count
+        low = phase.long().clamp_(max=count - 1)
+        share = (phase - low).float()[:, None, None, None]
+        affine = table[low] * (1 - share) + table[low + 1] * share
+        affine[..., 3] += (loops[:, None] * torch.from_numpy(self.stride).to(device)).float()[
+            :, None
+        ]
+        rest = torch.from_numpy(self.figure.vertices.astype(np.float32)).to(device)
+        weights = torch.from_numpy(self.figure.weights).to(device)
+        blended = torch.matmul(weights, affine.flatten(2)).unflatten(2, (3, 4))
+        return torch.einsum("nvij,vj->nvi", blended[..., :3], rest) + blended[..., 3]
+
+
+def _trail(turn: Array, follower: Follower, period_s: float) -> Array:
+    """World rotations (T, 3, 3) of a follower of a bone that turns by ``turn`` (T, 3, 3)."""
+    lag = round(follower.lag_s / period_s * len(turn))
+    late = np.roll(turn, lag, axis=0)
+    if follower.turn >= 1.0:
+        return late
+    ahead = late @ np.array([0.0, -1.0, 0.0])
+    heading = axis_rotation(2, np.arctan2(ahead[:, 0], -ahead[:, 1]))
+    return np.asarray(heading @ exp(follower.turn * log(np.swapaxes(heading, 1, 2) @ late)))
