@@ -60,8 +60,10 @@ def _cover(pixels: torch.Tensor, faces: torch.Tensor, height: int, width: int) -
         chosen = torch.nonzero((kind == k) & (span > 0))[:, 0]
         if not len(chosen):
             continue
-        corners = (low[:, chosen], seen[:, chosen], a[:, chosen], b[:, chosen], c[:, chosen])
-        start, step_x, step_y, first = _edges(*corners, columns, pad)
+        corners = (a[:, chosen], b[:, chosen], c[:, chosen])
+        start, step_x, step_y = _edges(corners, low[:, chosen], seen[:, chosen])
+        first = ((low[:, chosen] + pad) * torch.tensor([1, columns], device=low.device)).sum(dim=-1)
+        first = torch.where(seen[:, chosen], first, 0).long()
         for dy in range(_SIDES[k]):
             for dx in range(_SIDES[k]):
                 inside = (start + dx * step_x + dy * step_y).amin(dim=0) >= -_EDGE
@@ -71,27 +73,17 @@ def _cover(pixels: torch.Tensor, faces: torch.Tensor, height: int, width: int) -
 
 
 def _edges(
-    low: torch.Tensor,
-    seen: torch.Tensor,
-    a: torch.Tensor,
-    b: torch.Tensor,
-    c: torch.Tensor,
-    columns: int,
-    pad: int,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Edge functions (3, N, F) at the first pixel of each face, their steps, and its index."""
+    corners: tuple[torch.Tensor, ...], low: torch.Tensor, seen: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Edge functions (3, N, F) at the first pixel of each face, and their steps along x and y."""
     import torch
 
+    a, b, c = corners
     start, step_x, step_y = [], [], []
     x, y = low[..., 0] + 0.5, low[..., 1] + 0.5
     for p, q in ((b, c), (c, a), (a, b)):
         step_x.append(q[..., 1] - p[..., 1])
         step_y.append(p[..., 0] - q[..., 0])
         start.append(step_x[-1] * (x - p[..., 0]) + step_y[-1] * (y - p[..., 1]))
-    first = (low[..., 1].long() + pad) * columns + low[..., 0].long() + pad
-    return (
-        torch.where(seen, torch.stack(start), -1.0),
-        torch.stack(step_x) * seen,
-        torch.stack(step_y) * seen,
-        torch.where(seen, first, 0),
-    )
+    begin = torch.where(seen, torch.stack(start), -1.0)
+    return begin, torch.stack(step_x) * seen, torch.stack(step_y) * seen
