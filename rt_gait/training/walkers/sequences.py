@@ -1,0 +1,138 @@
+"""Silhouette sequences at scale: many views of one walk at once, in torch, on any device.
+
+:func:`crops` draws masks in pieces of the frame around the walker, :func:`silhouettes` normalises
+them, and :func:`instance_maps` draws several walkers in whole frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .camera import Camera, project
+from .coverage import cover
+from .figure import Loop
+from .normalise import normalise
+from .path import Path, bend
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[np.float64]
+
+#: Pixels kept free around the walker in a crop.
+MARGIN_PX = 10
+
+
+@dataclass(frozen=True)
+class Takes:
+    """S sequences of T frames of one walk: when, where on the ground, and by which camera.
+
+    ``times_s`` (S, T) seconds; in the middle of a sequence the walker is over (``x_m``, ``y_m``)
+    with ``heading`` radians and ``curvature`` 1/m (:class:`path.Path`). Cameras: ``focal_px``,
+    ``height_m``, ``pitch`` radians, frame ``width_px`` and ``tall_px``. All but times are (S,).
+    """
+
+    times_s: Array
+    x_m: Array
+    y_m: Array
+    heading: Array
+    curvature: Array
+    focal_px: Array
+    height_m: Array
+    pitch: Array
+    width_px: Array
+    tall_px: Array
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Masks (S, T, H, W) uint8 of 0 and 1, and where they lie: ``left_px``, ``top_px`` (S, T)."""
+
+    masks: torch.Tensor
+    left_px: torch.Tensor
+    top_px: torch.Tensor
+    width_px: torch.Tensor
+
+
+def crops(loop: Loop, takes: Takes, device: str) -> Crops:
+    """Masks of the walk in pieces of the frame just large enough for the largest appearance."""
+    import torch
+
+    sequences, frames = takes.times_s.shape
+
+    def spread(values: Array) -> torch.Tensor:
+        return torch.from_numpy(np.repeat(values, frames).astype(np.float32)).to(device)
+
+    times = torch.from_numpy(takes.times_s.ravel()).to(device)
+    walked = loop.vertices(times)
+    middle = torch.from_numpy(np.repeat(takes.times_s.mean(axis=1), frames)).to(device)
+    walked[..., 1] -= (middle * (float(loop.stride[1]) / loop.period_s)).float()[:, None]
+    ground = [spread(v) for v in (takes.x_m, takes.y_m, takes.heading, takes.curvature)]
+    world = bend(walked, *ground)
+    width, tall = spread(takes.width_px), spread(takes.tall_px)
+    lens = [spread(v) for v in (takes.focal_px, takes.height_m, takes.pitch)]
+    pixels, _ = project(world, *lens, torch.stack([width, tall], 1) / 2.0)
+    low = torch.floor(pixels.amin(dim=1)) - MARGIN_PX
+    extent = torch.ceil((pixels.amax(dim=1) - low).amax(dim=0) + MARGIN_PX)
+    columns, rows = (int(-(-v // 16) * 16) for v in extent.tolist())
+    faces = torch.from_numpy(loop.figure.faces).to(device)
+    masks = cover(pixels - low[:, None], faces, rows, columns)
+    column = low[:, :1] + torch.arange(columns, device=device)
+    row = low[:, 1:] + torch.arange(rows, device=device)
+    masks *= ((column >= 0) & (column < width[:, None]))[:, None]
+    masks *= ((row >= 0) & (row < tall[:, None]))[:, :, None]
+    shape = (sequences, frames)
+    return Crops(
+        masks.view(*shape, rows, columns),
+        low[:, 0].view(shape),
+        low[:, 1].view(shape),
+        width.view(shape),
+    )
+
+
+def silhouettes(crop: Crops) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normalised silhouettes (S, T, 64, 44) uint8 and which frames are kept (S, T) bool."""
+    shape = crop.left_px.shape
+    pictures, kept = normalise(
+        crop.masks.flatten(0, 1), crop.left_px.flatten(), crop.width_px.flatten()
+    )
+    return pictures.view(*shape, *pictures.shape[1:]), kept.view(shape)
+
+
+def instance_maps(
+    walkers: list[tuple[Loop, Path]], camera: Camera, times_s: Array, device: str
+) -> torch.Tensor:
+    """Who is seen at each pixel of whole frames, (T, height, width) uint8.
+
+    0 is nobody, k the k-th of ``walkers`` (at most 255), who are hidden by those nearer to the
+    camera; each starts at its path's beginning at time 0.
+    """
+    import torch
+
+    if len(walkers) > 255:
+        raise ValueError(f"at most 255 walkers fit an 8-bit map, not {len(walkers)}")
+    times = torch.from_numpy(times_s).to(device)
+    size = (len(times_s), camera.height_px, camera.width)
+    nearest = torch.full(size, torch.inf, device=device)
+    out = torch.zeros(size, dtype=torch.uint8, device=device)
+
+    def same(value: float) -> torch.Tensor:
+        return torch.full((len(times_s),), value, device=device)
+
+    centre = torch.stack([same(camera.width / 2.0), same(camera.height_px / 2.0)], 1)
+    for k, (loop, path) in enumerate(walkers):
+        place = (same(v) for v in (path.x, path.y, path.heading, path.curvature))
+        world = bend(loop.vertices(times), *place)
+        lens = (same(v) for v in (camera.focal, camera.height, camera.pitch))
+        pixels, depth = project(world, *lens, centre)
+        faces = torch.from_numpy(loop.figure.faces).to(device)
+        mask = cover(pixels, faces, camera.height_px, camera.width).bool()
+        far = depth.median(dim=1).values[:, None, None]
+        front = mask & (far < nearest)
+        out[front] = k + 1
+        nearest = torch.where(front, far, nearest)
+    return out
