@@ -50,12 +50,16 @@ class Takes:
 
 @dataclass(frozen=True)
 class Crops:
-    """Masks (S, T, H, W) uint8 of 0 and 1, and where they lie: ``left_px``, ``top_px`` (S, T)."""
+    """Masks (S, T, H, W) uint8 of 0 and 1, and where they lie in the frame.
+
+    ``left_px`` (S, T) is the frame's column at which a crop begins, ``width_px`` (S, T) the width
+    of the frame, ``whole`` (S, T) whether the frame holds the whole walker.
+    """
 
     masks: torch.Tensor
     left_px: torch.Tensor
-    top_px: torch.Tensor
     width_px: torch.Tensor
+    whole: torch.Tensor
 
 
 def crops(loop: Loop, takes: Takes, device: str) -> Crops:
@@ -75,9 +79,11 @@ def crops(loop: Loop, takes: Takes, device: str) -> Crops:
     world = bend(walked, *ground)
     width, tall = spread(takes.width_px), spread(takes.tall_px)
     lens = [spread(v) for v in (takes.focal_px, takes.height_m, takes.pitch)]
-    pixels, _ = project(world, *lens, torch.stack([width, tall], 1) / 2.0)
-    low = torch.floor(pixels.amin(dim=1)) - MARGIN_PX
-    extent = torch.ceil((pixels.amax(dim=1) - low).amax(dim=0) + MARGIN_PX)
+    size = torch.stack([width, tall], 1)
+    pixels, _ = project(world, *lens, size / 2.0)
+    least, most = pixels.amin(dim=1), pixels.amax(dim=1)
+    low = torch.floor(least) - MARGIN_PX
+    extent = torch.ceil((most - low).amax(dim=0) + MARGIN_PX)
     columns, rows = (int(-(-v // 16) * 16) for v in extent.tolist())
     faces = torch.from_numpy(loop.figure.faces).to(device)
     masks = cover(pixels - low[:, None], faces, rows, columns)
@@ -89,18 +95,21 @@ def crops(loop: Loop, takes: Takes, device: str) -> Crops:
     return Crops(
         masks.view(*shape, rows, columns),
         low[:, 0].view(shape),
-        low[:, 1].view(shape),
         width.view(shape),
+        ((least >= 1) & (most <= size - 1)).all(dim=1).view(shape),
     )
 
 
 def silhouettes(crop: Crops) -> tuple[torch.Tensor, torch.Tensor]:
-    """Normalised silhouettes (S, T, 64, 44) uint8 and which frames are kept (S, T) bool."""
+    """Normalised silhouettes (S, T, 64, 44) uint8 and which frames to keep (S, T) bool.
+
+    Walkers cut by the frame's edge are not kept, as the pipeline leaves them out too.
+    """
     shape = crop.left_px.shape
     pictures, kept = normalise(
         crop.masks.flatten(0, 1), crop.left_px.flatten(), crop.width_px.flatten()
     )
-    return pictures.view(*shape, *pictures.shape[1:]), kept.view(shape)
+    return pictures.view(*shape, *pictures.shape[1:]), kept.view(shape) & crop.whole
 
 
 def instance_maps(
