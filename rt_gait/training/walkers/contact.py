@@ -77,12 +77,14 @@ def sole_offsets(mesh: BodyMesh, rotations: Array, side: str, rigid: bool = Fals
     return out
 
 
-def bend_toes(mesh: BodyMesh, rotations: Array, bearing: Flags, side: str) -> Array:
+def bend_toes(
+    mesh: BodyMesh, rotations: Array, bearing: Flags, side: str, rate: float = 1.0
+) -> Array:
     """Rotations with the toes laid flat while the heel is up and the foot bears (T,)."""
     forward = rotations[:, mesh.bone(f"foot.{side}")] @ np.array([0.0, -1.0, 0.0])
     flat = axis_rotation(2, np.arctan2(forward[:, 0], -forward[:, 1]))
     lifted = np.clip(-forward[:, 2] / np.sin(np.radians(10.0)), 0.0, 1.0)
-    weight = (0.85 * lifted * smooth(bearing.astype(float), 4.0))[:, None, None]
+    weight = (0.85 * lifted * smooth(bearing.astype(float), 4.0 * rate))[:, None, None]
     toes = orthonormal((1 - weight) * rotations[:, mesh.bone(f"foot.{side}")] + weight * flat)
     out = rotations.copy()
     for j, bone in enumerate(mesh.bones):
@@ -99,7 +101,7 @@ def _roll(sole: Array) -> Array:
     return np.asarray(-(both[..., None] * (np.roll(sole, -1, axis=0) - sole)).sum(axis=1))
 
 
-def _correction(ankle: Array, sole: Array, bearing: Flags, stride: Array) -> Array:
+def _correction(ankle: Array, sole: Array, bearing: Flags, stride: Array, rate: float) -> Array:
     """Ankle corrections (T, 3): planted while bearing, blended and kept clear while swinging."""
     count = len(ankle)
     starts = np.flatnonzero(bearing & ~np.roll(bearing, 1))
@@ -118,10 +120,10 @@ def _correction(ankle: Array, sole: Array, bearing: Flags, stride: Array) -> Arr
     have = np.flatnonzero(~np.isnan(known[:, 0]))
     grid = np.arange(count, 2 * count)
     out = np.stack([np.interp(grid, have, known[have, k]) for k in range(3)], axis=1)
-    out = np.where(bearing[:, None], out, smooth(out, 3.0))
+    out = np.where(bearing[:, None], out, smooth(out, 3.0 * rate))
     gap = np.where(bearing, 0.0, CLEARANCE - (ankle[:, 2] + out[:, 2] + lowest))
-    out[:, 2] += smooth(np.maximum(gap, 0.0), 2.0) * ~bearing
-    return smooth(out, 1.0)
+    out[:, 2] += smooth(np.maximum(gap, 0.0), 2.0 * rate) * ~bearing
+    return smooth(out, rate)
 
 
 def _turn_onto(rotation: Array, old: Array, new: Array) -> Array:
@@ -162,10 +164,13 @@ def _solve_leg(mesh: BodyMesh, rotations: Array, hip: Array, ankle: Array, side:
             rotations[:, j] = lower_new
 
 
-def plant(mesh: BodyMesh, rotations: Array, path: Array, stance: Flags) -> tuple[Array, Array]:
+def plant(
+    mesh: BodyMesh, rotations: Array, path: Array, stance: Flags, rate: float = 1.0
+) -> tuple[Array, Array]:
     """Rotations and root positions (T, 3) of a loop whose bearing feet stay on the ground.
 
-    ``path`` (T + 1, 3) is the scaled recorded root path, ``stance`` (T, 2) the bearing feet.
+    ``path`` (T + 1, 3) is the scaled recorded root path, ``stance`` (T, 2) the bearing feet,
+    ``rate`` the frames of a gait cycle relative to a recording's (120 a second).
     """
     count = len(rotations)
     stride = np.array([0.0, path[-1, 1], 0.0])
@@ -177,13 +182,13 @@ def plant(mesh: BodyMesh, rotations: Array, path: Array, stance: Flags) -> tuple
     at = joints(mesh, rotations)
     sides = list(enumerate("LR"))
     for k, side in sides:
-        rotations = bend_toes(mesh, rotations, stance[:, k], side)
+        rotations = bend_toes(mesh, rotations, stance[:, k], side, rate)
     soles = [sole_offsets(mesh, rotations, s) for _, s in sides]
     ankles = [at[:, mesh.bone(f"foot.{s}")] for _, s in sides]
     low = [ankles[k][:, 2] + soles[k][..., 2].min(axis=1) + root[:, 2] for k, _ in sides]
     root[:, 2] -= np.concatenate([low[k][stance[:, k]] for k, _ in sides]).mean()
     targets = [
-        a + root + _correction(a + root, soles[k], stance[:, k], stride)
+        a + root + _correction(a + root, soles[k], stance[:, k], stride, rate)
         for k, a in enumerate(ankles)
     ]
     hips = [at[:, mesh.bone(f"upperleg01.{s}")] for _, s in sides]
@@ -192,7 +197,7 @@ def plant(mesh: BodyMesh, rotations: Array, path: Array, stance: Flags) -> tuple
         flat = np.linalg.norm((targets[k] - root - hips[k])[:, :2], axis=1)
         height = np.sqrt((mesh.leg_length * 0.9985) ** 2 - flat**2)
         over = np.maximum(over, root[:, 2] + hips[k][:, 2] - targets[k][:, 2] - height)
-    root[:, 2] -= smooth(over, 6.0) + 0.5 * over.std()
+    root[:, 2] -= smooth(over, 6.0 * rate) + 0.5 * over.std()
     for k, side in sides:
         _solve_leg(mesh, rotations, root + hips[k], targets[k], side)
     return rotations, root

@@ -48,7 +48,7 @@ _LIMB = {
 
 #: Mean upward pitch, degrees, of neck and head bones over the recorded people: the head markers'
 #: frame, not a posture. It is taken out; what differs between people stays.
-_CARRIAGE = {"lowerneck": 11.0, "upperneck": -7.0, "head": -17.0}
+CARRIAGE = {"lowerneck": 11.0, "upperneck": -7.0, "head": -17.0}
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def cut(walk: Walk) -> tuple[int, int, int]:
     return (two[1], two[2], 2) if two[0] <= 2.5 * one[0] + 1e-9 else (one[1], one[2], 1)
 
 
-def _periodic(rotations: Array) -> Array:
+def periodic(rotations: Array) -> Array:
     """Loop (T, 3, 3) from T + 1 rotations whose last should equal the first: error spread out."""
     count = len(rotations) - 1
     drift = log(rotations[0].T @ rotations[-1])
@@ -147,8 +147,8 @@ def _periodic(rotations: Array) -> Array:
     return np.asarray(rotations[:-1] @ exp(-ramp * drift))
 
 
-def _alignment(mesh: BodyMesh, walk: Walk) -> dict[str, Array]:
-    """Constant rotations that turn the body's rest limbs onto the recorded rest limbs."""
+def alignment(mesh: BodyMesh, rest: dict[str, Array]) -> dict[str, Array]:
+    """Constant rotations that turn the body's rest limbs onto ``rest`` directions (3,) by bone."""
     out: dict[str, Array] = {}
     for side in "LR":
         for upper, lower, end, first, second in (
@@ -159,23 +159,31 @@ def _alignment(mesh: BodyMesh, walk: Walk) -> dict[str, Array]:
                 mesh.heads[mesh.bone(n)]
                 for n in (f"{upper}01.{side}", f"{lower}01.{side}", f"{end}.{side}")
             ]
-            one = between(chain[1] - chain[0], walk.rest_direction[side.lower() + first])
-            two = between(one @ (chain[2] - chain[1]), walk.rest_direction[side.lower() + second])
+            one = between(chain[1] - chain[0], rest[side.lower() + first])
+            two = between(one @ (chain[2] - chain[1]), rest[side.lower() + second])
             out[side.lower() + first], out[side.lower() + second] = one, two @ one
     return out
 
 
-def _flat_foot(walk: Walk, side: str, mesh: BodyMesh) -> Array:
-    """Constant rotation that lays the sole flat in the frames where the recorded foot rests."""
+def foot_heading(mesh: BodyMesh, side: str) -> float:
+    """Angle, radians about z, by which the body's own foot at rest points away from -y."""
+    toe = mesh.heads[mesh.bone(f"toe3-1.{side.upper()}")]
+    own = toe - mesh.heads[mesh.bone(f"foot.{side.upper()}")]
+    return float(np.arctan2(own[0], -own[1]))
+
+
+def flat_foot(walk: Walk, side: str) -> Array:
+    """Constant rotation before the recorded one: a foot flat along -y lies as the recorded rests.
+
+    The frames where the recorded foot rests give its flat pose.
+    """
     rotations = walk.rotations[side + "foot"]
     direction = rotations @ walk.rest_direction[side + "foot"]
     turn = np.linalg.norm(np.gradient(rotations.reshape(-1, 9), axis=0), axis=1)
     tilt = np.abs(direction[:, 2] - np.median(direction[:, 2]))
     still = turn <= np.quantile(turn, 0.35)
     still &= tilt <= np.quantile(tilt[still], 0.8)
-    toe = mesh.heads[mesh.bone(f"toe3-1.{side.upper()}")]
-    own = toe - mesh.heads[mesh.bone(f"foot.{side.upper()}")]
-    heading = np.arctan2(direction[still, 0], -direction[still, 1]) - np.arctan2(own[0], -own[1])
+    heading = np.arctan2(direction[still, 0], -direction[still, 1])
     return orthonormal(
         (np.swapaxes(rotations[still], 1, 2) @ axis_rotation(2, heading)).mean(axis=0)
     )
@@ -211,12 +219,13 @@ def retarget(walk: Walk, mesh: BodyMesh, pace: float = 1.0) -> Gait:
     window = slice(first, first + length + 1)
     travel = walk.root[first + length] - walk.root[first]
     face = axis_rotation(2, -np.arctan2(travel[0], -travel[1]))
-    align = _alignment(mesh, walk)
+    align = alignment(mesh, walk.rest_direction)
     for side in "lr":
-        align[side + "foot"] = _flat_foot(walk, side, mesh)
-    align |= {n: axis_rotation(0, np.radians(a)) for n, a in _CARRIAGE.items()}
+        flat = axis_rotation(2, -foot_heading(mesh, side))
+        align[side + "foot"] = flat_foot(walk, side) @ flat
+    align |= {n: axis_rotation(0, np.radians(a)) for n, a in CARRIAGE.items()}
     loops = {
-        name: face @ _periodic(rotations[window]) @ align.get(name, np.eye(3))
+        name: face @ periodic(rotations[window]) @ align.get(name, np.eye(3))
         for name, rotations in walk.rotations.items()
     }
     rotations = np.stack([loops[recorded_name(b)] for b in mesh.bones], axis=1)
