@@ -48,18 +48,20 @@ def recorded_stance(walk: Walk, window: slice) -> Flags:
 
 def joints(mesh: BodyMesh, rotations: Array) -> Array:
     """Joint positions (T, J, 3) in metres relative to the root joint."""
+    above = np.maximum(mesh.parents, 0)
+    reach = (rotations[:, above] @ (mesh.heads - mesh.heads[above])[:, :, None])[..., 0]
     out = np.zeros((*rotations.shape[:2], 3))
     for j, parent in enumerate(mesh.parents):
         if parent >= 0:
-            out[:, j] = out[:, parent] + rotations[:, parent] @ (mesh.heads[j] - mesh.heads[parent])
+            out[:, j] = out[:, parent] + reach[:, j]
     return out
 
 
 def sole_points(mesh: BodyMesh, side: str) -> tuple[Array, Flags]:
     """Rest positions (N, 3) of points of the sole and whether each lies under the toes (N,)."""
     own = [j for j, b in enumerate(mesh.bones) if b.startswith(("foot", "toe")) and b[-1] == side]
-    member = (mesh.weights[:, own].sum(axis=1) > 0.6) & (mesh.vertices[:, 2] < 0.022)
-    points = mesh.vertices[member]
+    low = np.flatnonzero(mesh.vertices[:, 2] < 0.022)
+    points = mesh.vertices[low[mesh.weights[low][:, own].sum(axis=1) > 0.6]]
     hinge = np.mean([mesh.heads[mesh.bone(f"toe{k}-1.{side}")][1] for k in (1, 2, 3, 4)])
     return points, points[:, 1] < hinge
 
@@ -69,10 +71,10 @@ def sole_offsets(mesh: BodyMesh, rotations: Array, side: str, rigid: bool = Fals
     points, toe = sole_points(mesh, side)
     foot, hinge = mesh.bone(f"foot.{side}"), mesh.bone(f"toe3-1.{side}")
     ankle, knuckle = mesh.heads[foot], mesh.heads[hinge]
-    out: Array = np.einsum("tij,nj->tni", rotations[:, foot], points - ankle)
+    out: Array = (points - ankle) @ np.swapaxes(rotations[:, foot], 1, 2)
     if not rigid:
         at = rotations[:, foot] @ (knuckle - ankle)
-        bent = np.einsum("tij,nj->tni", rotations[:, hinge], points[toe] - knuckle)
+        bent = (points[toe] - knuckle) @ np.swapaxes(rotations[:, hinge], 1, 2)
         out[:, toe] = at[:, None] + bent
     return out
 

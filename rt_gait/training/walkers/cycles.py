@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .arms import clear_arms
+from .clearance import clear_arms
 from .bodies import BodyMesh
 from .contact import plant, recorded_stance, smooth
 from .mocap import FRAME_RATE, Walk

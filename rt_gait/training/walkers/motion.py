@@ -203,13 +203,12 @@ def curl_fingers(mesh: BodyMesh, rotations: Array, angle: float = 0.45) -> Array
         sign = 1.0 if float(palm @ (thumb - along)) > 0 else -1.0
         hinge = np.cross(along, palm * sign)
         hinge /= np.linalg.norm(hinge)
+        bend = exp(hinge * angle * np.array([[1.0], [1.6], [2.2]]))
         for k in (2, 3, 4, 5):
             tip, base = mesh.heads[mesh.bone(f"finger{k}-3.{side}")], knuckle[k]
             spread = between(tip - base, tip - base - 0.8 * float((tip - base) @ across) * across)
-            for joint in (1, 2, 3):
-                bone = mesh.bone(f"finger{k}-{joint}.{side}")
-                bend = exp(hinge * angle * (0.4 + 0.6 * joint)) @ spread
-                out[:, bone] = rotations[:, mesh.bone(f"wrist.{side}")] @ bend
+            bones = [mesh.bone(f"finger{k}-{joint}.{side}") for joint in (1, 2, 3)]
+            out[:, bones] = rotations[:, None, mesh.bone(f"wrist.{side}")] @ (bend @ spread)
     return out
 
 
