@@ -1,78 +1,187 @@
-"""Arms clear of the body: recorded arms hang beside the recorded body, not beside a wider one."""
+"""Arms that do something: a hand in a pocket, at a phone, round a handle, by a loaded side.
+
+A pose places the wrist in the frame of thorax or pelvis and says where the hand points; the elbow
+follows from the lengths of arm and forearm. The arm still sways by a share of its own swing.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from .bodies import BodyMesh
 from .contact import joints
-from .rotations import axis_rotation
+from .motion import Gait, curl_fingers
+from .rotations import axis_rotation, exp, log
 
 Array = npt.NDArray[np.float64]
 
-#: Largest turn outwards, radians.
-_MOST = 0.7
-_BIN = 0.02
-_ARM = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
+POSES = ("hang", "beside", "pocket", "phone", "umbrella", "strap")
 
 
-def _owners(mesh: BodyMesh) -> npt.NDArray[np.int64]:
-    return np.asarray(mesh.weights.argmax(axis=1))
+@dataclass(frozen=True)
+class Pose:
+    """Rest-frame target of one arm: ``wrist``, ``along`` the hand, ``palm`` and ``elbow`` (3,).
 
-
-def girth(mesh: BodyMesh) -> tuple[float, Array]:
-    """Half width, half depth and middle depth of hips, trunk and thighs by height.
-
-    Returns the lowest height and (N, 3) metres for slices of 2 cm, relative to the root joint; a
-    slice that holds nothing is zero.
+    ``frame`` is the bone it moves with, ``sway`` the share of the person's own swing that stays,
+    ``curl`` how far the fingers close (radians, as in ``curl_fingers``).
     """
-    parts = ("root", "pelvis", "spine", "upperleg", "lowerleg", "breast")
-    own = [j for j, b in enumerate(mesh.bones) if b.startswith(parts)]
-    at = mesh.vertices[np.isin(_owners(mesh), own)] - mesh.heads[mesh.bone("root")]
-    low = float(at[:, 2].min()) if len(at) else 0.0
-    slot = ((at[:, 2] - low) / _BIN).astype(int)
-    count = int(slot.max()) + 1 if len(at) else 1
-    wide, front, back = np.zeros(count), np.zeros(count), np.zeros(count)
-    np.maximum.at(wide, slot, np.abs(at[:, 0]))
-    np.maximum.at(back, slot, at[:, 1])
-    np.minimum.at(front, slot, at[:, 1])
-    return low, np.stack([wide, (back - front) / 2.0, (back + front) / 2.0], axis=1)
+
+    wrist: Array
+    along: Array
+    palm: Array
+    elbow: Array
+    frame: str
+    sway: float
+    curl: float
 
 
-def clear_arms(mesh: BodyMesh, rotations: Array, margin: float = 0.01) -> Array:
-    """``rotations`` (T, J, 3, 3) with each arm turned outwards until it clears the body.
+def _unit(v: Array) -> Array:
+    return np.asarray(v / np.linalg.norm(v, axis=-1, keepdims=True))
 
-    The turn is one angle for the whole loop: the least for which elbow, forearm and hand stay
-    ``margin`` metres outside the elliptic slices of the trunk and thighs at rest.
+
+def _bones(mesh: BodyMesh, side: str) -> dict[str, Array]:
+    """Rest positions of shoulder, elbow, wrist and middle knuckle of an arm."""
+    names = {"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist"}
+    names["knuckle"] = "finger3-1"
+    return {k: mesh.heads[mesh.bone(f"{n}.{side}")] for k, n in names.items()}
+
+
+def _hand(mesh: BodyMesh, side: str) -> tuple[Array, Array]:
+    """Rest directions along the hand and out of its palm."""
+    first, last = (mesh.heads[mesh.bone(f"finger{k}-1.{side}")] for k in (2, 5))
+    at = _bones(mesh, side)
+    along = at["knuckle"] - at["wrist"]
+    palm = np.cross(last - first, along) * (1.0 if side == "L" else -1.0)
+    return _unit(along), _unit(palm)
+
+
+def pose(mesh: BodyMesh, side: str, name: str, room: float = 0.0) -> Pose:
+    """The pose called ``name``, one of :data:`POSES`; ``room`` metres is kept clear of the body."""
+    if name not in POSES:
+        raise ValueError(f"unknown pose {name!r}: one of {', '.join(POSES)}")
+    s = 1.0 if side == "L" else -1.0
+    at = _bones(mesh, side)
+    arm = float(np.linalg.norm(at["elbow"] - at["shoulder"]))
+    arm += float(np.linalg.norm(at["wrist"] - at["elbow"]))
+    hip = mesh.heads[mesh.bone(f"upperleg01.{side}")]
+    trunk = [b.startswith(("root", "pelvis", "spine", "upperleg")) for b in mesh.bones]
+    near = mesh.weights[:, np.array(trunk)].sum(axis=1) > 0.5
+    near &= np.abs(mesh.vertices[:, 2] - hip[2]) < 0.1
+    wide = float(np.abs(mesh.vertices[near, 0]).max()) if near.any() else abs(float(hip[0])) + 0.06
+
+    def of(x: float, y: float, z: float) -> Array:
+        return np.array([s * x, y, z])
+
+    shoulder = at["shoulder"]
+    aside = max(wide + room + 0.035 - abs(float(shoulder[0])), 0.02)
+    drop = float(np.sqrt(max((0.985 * arm) ** 2 - aside**2, 0.25 * arm**2)))
+    hanging = shoulder + of(aside, -0.03, -drop)
+    back, down = of(0.25, 1.0, 0.0), of(0.5, 0.45, -1.0)
+    inwards, low = of(-1.0, 0.1, 0.0), of(0.02, -0.12, -1.0)
+    if name == "hang":
+        return Pose(hanging, low, inwards, back, "spine01", 0.35, 0.75)
+    if name == "beside":
+        return Pose(hanging, low, inwards, back, "spine01", 0.7, 0.45)
+    if name == "pocket":
+        wrist = np.array([s * (wide + 0.5 * room - 0.005), hip[1] - 0.02, hip[2] + 0.10])
+        return Pose(wrist, of(-0.22, -0.3, -0.95), of(-1.0, 0.3, 0.1), back, "root", 0.04, 0.15)
+    if name == "phone":
+        wrist = shoulder + of(-0.22 * arm, -0.52 * arm - room, -0.20 * arm)
+        along, palm = of(-0.30, -0.25, 0.92), of(-0.25, 0.85, 0.45)
+        return Pose(wrist, along, palm, down, "spine01", 0.05, 0.40)
+    if name == "umbrella":
+        wrist = shoulder + of(-0.10 * arm, -0.50 * arm - room, -0.28 * arm)
+        return Pose(wrist, of(-0.35, -0.80, 0.45), inwards, down, "spine01", 0.06, 0.85)
+    wrist = shoulder + of(-0.26 * arm, -0.24 * arm - room, -0.36 * arm)
+    return Pose(wrist, of(-0.45, -0.15, 0.85), of(0.1, 1.0, 0.1), down, "spine01", 0.04, 0.75)
+
+
+def _frame(first: Array, second: Array) -> Array:
+    """Rotations (..., 3, 3) whose columns are ``first``, ``second`` squared to it, the third."""
+    one = _unit(first)
+    two = _unit(second - (second * one).sum(axis=-1, keepdims=True) * one)
+    return np.stack([one, two, np.cross(one, two)], axis=-1)
+
+
+def _reach(
+    mesh: BodyMesh, side: str, shoulder: Array, wrist: Array, elbow: Array
+) -> tuple[Array, Array]:
+    """World rotations (T, 3, 3) of upper arm and forearm that bring the wrist to ``wrist`` (T, 3).
+
+    ``shoulder`` (T, 3) is where the arm starts, ``elbow`` (T, 3) the way that it bends.
     """
-    low, slices = girth(mesh)
-    if not slices.any():
-        return rotations
-    at = joints(mesh, rotations)
-    back = np.swapaxes(rotations[:, mesh.bone("root")], 1, 2)
-    out = rotations.copy()
-    for side, sign in (("L", 1.0), ("R", -1.0)):
-        shoulder, elbow, wrist = (
-            at[:, mesh.bone(f"{n}.{side}")] for n in ("upperarm01", "lowerarm01", "wrist")
-        )
-        fingers = [at[:, mesh.bone(f"finger{k}-{i}.{side}")] for k in (1, 2, 3, 5) for i in (1, 3)]
-        points = [elbow + share * (wrist - elbow) for share in (0.1, 0.4, 0.7, 1.0)]
-        arm = np.stack([*points, *fingers], axis=1) - shoulder[:, None]
-        thick = np.array([0.045, 0.04, 0.035, 0.03] + [0.012] * len(fingers)) + margin
-        angle = 0.0
-        for _ in range(4):
-            turned = arm @ axis_rotation(1, -sign * angle).T + shoulder[:, None]
-            local = np.einsum("tij,tnj->tni", back, turned)
-            slot = np.clip(((local[..., 2] - low) / _BIN).astype(int), 0, len(slices) - 1)
-            width, depth, middle = np.moveaxis(slices[slot], -1, 0)
-            off = (local[..., 1] - middle) / (depth + thick)
-            needed = (width + thick) * np.sqrt(np.maximum(1.0 - off**2, 0.0))
-            missing = np.where(np.abs(off) < 1.0, needed - sign * local[..., 0], 0.0)
-            drop = np.maximum(shoulder[:, None, 2] - turned[..., 2], 0.15)
-            angle = min(angle + max(float((missing / drop).max()), 0.0), _MOST)
-        turn = axis_rotation(1, -sign * angle)
-        for j, bone in enumerate(mesh.bones):
-            if bone.startswith(_ARM) and bone.endswith(side):
-                out[:, j] = turn @ out[:, j]
-    return out
+    at = _bones(mesh, side)
+    upper, fore = at["elbow"] - at["shoulder"], at["wrist"] - at["elbow"]
+    a, b = float(np.linalg.norm(upper)), float(np.linalg.norm(fore))
+    towards = wrist - shoulder
+    far = np.clip(
+        np.linalg.norm(towards, axis=-1, keepdims=True), abs(a - b) + 0.02, 0.998 * (a + b)
+    )
+    n = _unit(towards)
+    p = _unit(elbow - (elbow * n).sum(axis=-1, keepdims=True) * n)
+    ahead = (a * a - b * b + far**2) / (2.0 * far)
+    joint = n * ahead + p * np.sqrt(np.maximum(a * a - ahead**2, 0.0))
+    axis = np.cross(p, n)
+    hinge = np.cross(upper, fore)
+    one = _frame(joint, axis) @ _frame(upper, hinge).T
+    two = _frame(n * far - joint, axis) @ _frame(fore, hinge).T
+    return one, two
+
+
+def _solve(
+    mesh: BodyMesh, side: str, goal: Pose, frame: Array, reach: tuple[Array, Array]
+) -> Array:
+    """World rotations (T, 4, 3, 3) of upper arm, forearm, its twisted end, and the hand.
+
+    ``frame`` (T, 3, 3) turns the pose's directions, ``reach`` is the shoulder and wrist (T, 3).
+    """
+    one, two = _reach(mesh, side, *reach, frame @ goal.elbow)
+    hand = frame @ (_frame(goal.along, goal.palm) @ _frame(*_hand(mesh, side)).T)
+    at = _bones(mesh, side)
+    axis = _unit(two @ (at["wrist"] - at["elbow"]))
+    turn = log(hand @ np.swapaxes(two, -1, -2))
+    twist = (turn * axis).sum(axis=-1, keepdims=True) * axis
+    return np.stack([one, two, exp(0.5 * twist) @ two, hand], axis=1)
+
+
+def grip(mesh: BodyMesh, side: str, name: str) -> tuple[Array, Array]:
+    """Rest position (3,) inside the closed hand and the hand's rotation (3, 3) in pose ``name``."""
+    goal, at = pose(mesh, side, name), _bones(mesh, side)
+    along, palm = _hand(mesh, side)
+    eye = np.eye(3)[None]
+    turns = _solve(mesh, side, goal, eye, (at["shoulder"][None], goal.wrist[None]))
+    return at["knuckle"] + 0.022 * palm + 0.008 * along, turns[0, 3]
+
+
+def place(gait: Gait, mesh: BodyMesh, side: str, goal: Pose) -> Gait:
+    """``gait`` with the arm of ``side`` in pose ``goal``; everything else as it was."""
+    turns = gait.rotations
+    at = joints(mesh, turns)
+    base = mesh.bone(goal.frame)
+    frame, heads = turns[:, base], mesh.heads
+    shoulder = at[:, mesh.bone(f"upperarm01.{side}")]
+    own = at[:, mesh.bone(f"wrist.{side}")] - shoulder
+    wrist = at[:, base] + frame @ (goal.wrist - heads[base])
+    wrist = wrist + goal.sway * (own - own.mean(axis=0))
+    solved = _solve(mesh, side, goal, frame, (shoulder, wrist))
+    out = turns.copy()
+    stages = (("upperarm",), ("lowerarm01",), ("lowerarm02",), ("wrist", "metacarpal", "finger"))
+    for k, starts in enumerate(stages):
+        own_bones = [
+            j for j, b in enumerate(mesh.bones) if b.startswith(starts) and b.endswith(side)
+        ]
+        out[:, own_bones] = solved[:, [k]]
+    closed = curl_fingers(mesh, out, goal.curl)
+    fingers = [j for j, b in enumerate(mesh.bones) if b.startswith("finger") and b.endswith(side)]
+    out[:, fingers] = closed[:, fingers]
+    return replace(gait, rotations=out)
+
+
+def hung_turn(hand: Array, share: float) -> Array:
+    """Rotation (3, 3) that a follower of the ``hand`` (3, 3) takes with turn ``share``."""
+    ahead = hand @ np.array([0.0, -1.0, 0.0])
+    heading = axis_rotation(2, np.arctan2(ahead[0], -ahead[1]))
+    return np.asarray(heading @ exp(share * log(heading.T @ hand)))

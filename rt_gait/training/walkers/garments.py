@@ -1,22 +1,28 @@
-"""Clothes: which part of the body each garment covers, how far it stands off, its colours.
+"""Clothes: which part of the body each garment covers and how far it stands off.
 
 Every vertex carries a few smooth fields in the rest pose (region weights, height, distance along
 the arm); garments are thresholds on these fields, evaluated at every pixel, so that hems and
-cuffs are sharp whatever the mesh.
+cuffs are sharp whatever the mesh. What is not a layer over the skin (skirts, coat tails, hats,
+bags) is a part of its own: see ``cloth``, ``headwear`` and ``carried``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .bodies import Body, BodyMesh
+from .palette import HAIR, SHIRTS, SHOES, SKIN, TROUSERS, Colour, pick
 
 Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
-#: Names of the columns of :func:`fields`.
+#: Names of the columns of :func:`fields`; ``part`` is 0 on the body and k on a figure's k-th part.
 FIELDS = (
     "head",
     "arm",
@@ -31,90 +37,70 @@ FIELDS = (
     "face_y",
     "face_z",
     "side",
-)
-
-SKIN = (
-    (0.89, 0.70, 0.58),
-    (0.78, 0.57, 0.44),
-    (0.62, 0.43, 0.32),
-    (0.45, 0.30, 0.22),
-    (0.93, 0.76, 0.66),
-)
-HAIR = (
-    (0.10, 0.08, 0.07),
-    (0.24, 0.16, 0.10),
-    (0.42, 0.28, 0.15),
-    (0.66, 0.52, 0.32),
-    (0.50, 0.49, 0.48),
-    (0.38, 0.16, 0.08),
-)
-SHIRTS = (
-    (0.75, 0.15, 0.15),
-    (0.15, 0.25, 0.55),
-    (0.85, 0.85, 0.82),
-    (0.20, 0.45, 0.30),
-    (0.90, 0.70, 0.20),
-    (0.45, 0.20, 0.45),
-    (0.20, 0.20, 0.22),
-    (0.55, 0.70, 0.85),
-    (0.85, 0.45, 0.30),
-    (0.60, 0.58, 0.52),
-    (0.10, 0.45, 0.50),
-    (0.80, 0.55, 0.65),
-)
-TROUSERS = (
-    (0.12, 0.15, 0.28),
-    (0.20, 0.20, 0.22),
-    (0.55, 0.48, 0.36),
-    (0.28, 0.36, 0.50),
-    (0.35, 0.32, 0.28),
-    (0.45, 0.46, 0.48),
-    (0.25, 0.28, 0.20),
-    (0.32, 0.20, 0.16),
-)
-SHOES = (
-    (0.10, 0.09, 0.09),
-    (0.80, 0.80, 0.78),
-    (0.32, 0.20, 0.12),
-    (0.45, 0.10, 0.12),
-    (0.25, 0.30, 0.40),
+    "part",
 )
 
 
 @dataclass(frozen=True)
-class Outfit:
-    """What somebody wears; colours are linear-ish RGB in 0..1, lengths in metres."""
+class Coat:
+    """A coat or jacket: ``thickness`` metres off the body.
 
-    skin: tuple[float, float, float]
-    hair: tuple[float, float, float]
-    shirt: tuple[float, float, float]
-    accent: tuple[float, float, float]
-    trousers: tuple[float, float, float]
-    shoes: tuple[float, float, float]
+    ``hem`` is how far down the leg it reaches: 0 at the hip (no tail), 1 at the ankle.
+    """
+
+    colour: Colour
+    thickness: float
+    hem: float = 0.0
+    quilted: bool = False
+
+
+@dataclass(frozen=True)
+class Skirt:
+    """A skirt, or with ``whole`` a dress; ``hem`` as in :class:`Coat`, ``flare`` metres at it."""
+
+    colour: Colour
+    hem: float
+    flare: float
+    whole: bool = False
+    tights: Colour | None = None
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What somebody wears; lengths in metres.
+
+    ``sleeve`` ends on the arm (0 shoulder, 1 elbow, 2 wrist); ``leg`` is the share of the shank
+    that trousers leave bare, ``boot`` the share that shoes cover; ``looseness`` stands off.
+    """
+
+    skin: Colour
+    hair: Colour
+    shirt: Colour
+    accent: Colour
+    trousers: Colour
+    shoes: Colour
     pattern: str
     sleeve: float
     leg: float
     looseness: float
     long_hair: bool
     hem: float
+    boot: float = 0.0
+    sole: float = 0.009
+    coat: Coat | None = None
+    skirt: Skirt | None = None
 
 
 def draw_outfit(seed: int, body: Body) -> Outfit:
-    """Random everyday clothes."""
+    """Random everyday clothes of ordinary fit: shirt, trousers, shoes."""
     rng = np.random.default_rng([seed, 2])
-
-    def one(colours: tuple[tuple[float, float, float], ...]) -> tuple[float, float, float]:
-        base = np.array(colours[rng.integers(len(colours))]) + 0.04 * rng.normal(size=3)
-        r, g, b = np.clip(base, 0.04, 0.95)
-        return float(r), float(g), float(b)
-
     return Outfit(
         skin=SKIN[rng.integers(len(SKIN))],
-        hair=one(HAIR),
-        shirt=one(SHIRTS),
-        accent=one(SHIRTS),
-        trousers=one(TROUSERS),
-        shoes=one(SHOES),
+        hair=pick(rng, HAIR),
+        shirt=pick(rng, SHIRTS),
+        accent=pick(rng, SHIRTS),
+        trousers=pick(rng, TROUSERS),
+        shoes=pick(rng, SHOES),
         pattern=str(rng.choice(["plain", "plain", "stripes", "checks", "panel"])),
         sleeve=float(rng.choice([0.55, 0.8, 1.9, 1.95])),
         leg=float(rng.choice([0.0, 0.0, 0.0, 0.0, 0.42])),
@@ -126,11 +112,14 @@ def draw_outfit(seed: int, body: Body) -> Outfit:
 
 def fields(mesh: BodyMesh) -> Array:
     """Rest-pose fields of every vertex, (V, len(FIELDS)); lengths in metres."""
-
-    def share(*starts: str) -> Array:
-        index = [j for j, b in enumerate(mesh.bones) if b.startswith(starts)]
-        return np.asarray(mesh.weights[:, index].sum(axis=1))
-
+    groups = (
+        ("head", "eye", "neck03"),
+        ("upperarm", "lowerarm", "wrist", "finger", "metacarpal"),
+        ("wrist", "finger", "metacarpal"),
+        ("foot", "toe"),
+        ("eye",),
+    )
+    member = np.array([[b.startswith(starts) for starts in groups] for b in mesh.bones])
     v = mesh.vertices
     along = np.zeros(len(v))
     for side, sign in (("L", 1.0), ("R", -1.0)):
@@ -143,46 +132,40 @@ def fields(mesh: BodyMesh) -> Array:
         mine = np.where(one < 1.0, np.minimum(one, 1.0), 1.0 + np.maximum(two, 0.0))
         along = np.where(v[:, 0] * sign > 0, mine, along)
     eyes = (mesh.heads[mesh.bone("eye.L")] + mesh.heads[mesh.bone("eye.R")]) / 2.0
-    face = v - eyes
-    return np.column_stack(
-        [
-            share("head", "eye", "neck03"),
-            share("upperarm", "lowerarm", "wrist", "finger", "metacarpal"),
-            share("wrist", "finger", "metacarpal"),
-            share("foot", "toe"),
-            share("eye"),
-            v,
-            along,
-            face,
-            np.sign(v[:, 0]),
-        ]
-    )
+    columns = [mesh.weights @ member, v, along, v - eyes, np.sign(v[:, 0]), np.zeros(len(v))]
+    return np.column_stack(columns)
 
 
-def _neighbours_mean(values: Array, faces: npt.NDArray[np.int64]) -> Array:
-    total, count = np.zeros_like(values), np.zeros(len(values))
-    for a, b in ((0, 1), (1, 2), (2, 0)):
-        for i, j in ((a, b), (b, a)):
-            np.add.at(total, faces[:, i], values[faces[:, j]])
-            np.add.at(count, faces[:, i], 1.0)
-    return np.asarray(total / np.maximum(count, 1.0)[:, None])
+@lru_cache(maxsize=8)
+def _incidence(count: int, faces: bytes) -> tuple[Any, Any]:
+    """Sparse (V, F) sum over a vertex's faces, and (V, V) mean over its neighbours."""
+    from scipy import sparse
+
+    tri = np.frombuffer(faces, dtype=np.int64).reshape(-1, 3)
+    ones, number = np.ones(tri.size), np.repeat(np.arange(len(tri)), 3)
+    touch = sparse.csr_matrix((ones, (tri.ravel(), number)), shape=(count, len(tri)))
+    edges = np.concatenate([tri[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
+    edges = np.concatenate([edges, edges[:, ::-1]])
+    weight = 1.0 / np.maximum(np.bincount(edges[:, 0], minlength=count), 1)
+    share = weight[edges[:, 0]]
+    return touch, sparse.csr_matrix((share, (edges[:, 0], edges[:, 1])), shape=(count, count))
 
 
-def normals(vertices: Array, faces: npt.NDArray[np.int64]) -> Array:
-    """Unit vertex normals (V, 3), area-weighted."""
-    tri = vertices[faces]
-    flat = np.cross(tri[:, 1] - tri[:, 0], tri[:, 2] - tri[:, 0])
-    out = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(out, faces[:, k], flat)
+def normals(vertices: Array, faces: Ints) -> Array:
+    """Unit vertex normals (V, 3), area-weighted; the mesh's topology is kept for the next call."""
+    touch, _ = _incidence(len(vertices), faces.tobytes())
+    corner = vertices[faces[:, 0]]
+    flat = np.cross(vertices[faces[:, 1]] - corner, vertices[faces[:, 2]] - corner)
+    out = touch @ flat
     return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12))
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Heights of landmarks at rest, metres."""
+    """Heights of landmarks at rest, metres (``nape``: the neck's y)."""
 
     waist: float
+    hip: float
     knee: float
     ankle: float
     collar: float
@@ -191,32 +174,65 @@ class Measures:
     @staticmethod
     def of(mesh: BodyMesh) -> Measures:
         """Landmarks of a mesh: joints of the skeleton."""
-        at = {n: mesh.heads[mesh.bone(n)] for n in ("spine04", "lowerleg01.L", "foot.L", "neck01")}
-        return Measures(
-            float(at["spine04"][2]),
-            float(at["lowerleg01.L"][2]),
-            float(at["foot.L"][2]),
-            float(at["neck01"][2]),
-            float(at["neck01"][1]),
-        )
+        names = ("spine04", "upperleg01.L", "lowerleg01.L", "foot.L", "neck01")
+        at = [mesh.heads[mesh.bone(n)] for n in names]
+        return Measures(*(float(a[2]) for a in at), nape=float(at[-1][1]))
+
+    def leg(self, share: float) -> float:
+        """Height of a point of the leg: ``share`` 0 at the hip, 1 at the ankle."""
+        return self.hip - share * (self.hip - self.ankle)
 
 
-def regions(f: dict[str, Array], outfit: Outfit, m: Measures) -> dict[str, npt.NDArray[np.bool_]]:
-    """Where each garment covers the body: boolean arrays of the shape of the given fields."""
-    arm, head = f["arm"] > 0.5, f["head"] > 0.5
+def regions(f: dict[str, Array], outfit: Outfit, m: Measures) -> dict[str, Flags]:
+    """Where each garment covers the body: boolean arrays of the shape of the given fields.
+
+    ``under`` is the leg hidden by a skirt or by the tail of a coat.
+    """
+    arm, head, z = f["arm"] > 0.5, f["head"] > 0.5, f["z"]
     neckline = m.collar + 0.012 + 0.35 * np.clip(f["y"] - m.nape, -0.12, 0.1)
-    body = (f["z"] > m.waist - outfit.hem) & (f["z"] < neckline) & ~head
+    body = (z > m.waist - outfit.hem) & (z < neckline) & ~head
     shirt = np.where(arm, f["along_arm"] < outfit.sleeve, body)
-    legs = ~arm & ~head & (f["z"] <= m.waist - outfit.hem) & (f["z"] > m.ankle * 0.75)
-    legs &= f["z"] > m.ankle + outfit.leg * (m.knee - m.ankle)
-    shoe = (f["foot"] > 0.3) & ~legs & (f["z"] < m.ankle * 1.1)
+    legs = ~arm & ~head & (z <= m.waist - outfit.hem) & (z > m.ankle * 0.75)
+    skirt, coat = outfit.skirt, outfit.coat
+    if skirt is None:
+        legs &= z > m.ankle + outfit.leg * (m.knee - m.ankle)
+    elif skirt.tights is None:
+        legs &= z > m.hip
+    shoe = (f["foot"] > 0.3) & (z < m.ankle * 1.1) & ~(legs & (outfit.boot == 0.0))
+    if outfit.boot > 0.0:
+        shoe |= ~arm & (z < m.ankle + outfit.boot * (m.knee - m.ankle))
+        legs &= ~shoe
+    over = np.zeros_like(arm)
+    if coat is not None:
+        torso = (z > m.hip - 0.02) & (z < neckline + 0.025) & ~head
+        over = np.where(arm, f["along_arm"] < 1.97, torso)
+    hem = max([g.hem for g in (skirt, coat) if g is not None], default=0.0)
+    under = ~arm & (z < m.hip + 0.06) & (z > m.leg(hem) + 0.02) & (hem > 0.0)
     hairline = 0.052 - 0.30 * np.clip(f["face_y"] - 0.03, 0.0, 0.03)
     hairline = np.where(f["face_y"] > 0.085, -0.10 if outfit.long_hair else -0.035, hairline)
     hairline = np.where(
         np.abs(f["face_x"]) > 0.062, np.minimum(hairline, 0.01 + hairline * 0.5), hairline
     )
     hair = head & (f["face_z"] > hairline) & (f["face_y"] > -0.02) & (f["eye"] < 0.3)
-    return {"shirt": shirt, "legs": legs, "shoe": shoe, "hair": hair}
+    return {"shirt": shirt, "legs": legs, "shoe": shoe, "hair": hair, "coat": over, "under": under}
+
+
+def _stand_off(f: dict[str, Array], on: dict[str, Flags], outfit: Outfit, m: Measures) -> Array:
+    """How far the clothes stand off every vertex (V,), metres, before it is smoothed."""
+    flare = np.clip((m.knee - f["z"]) / max(m.knee - m.ankle, 1e-3), 0.0, 1.0)
+    arm, loose = f["arm"] > 0.5, outfit.looseness
+    off = np.where(on["shirt"], np.where(arm, 0.6, 1.0) * loose + min(loose, 0.006), 0.0)
+    off = np.where(on["legs"], loose * (0.8 + 0.5 * flare) + min(loose, 0.009), off)
+    if outfit.skirt is not None:
+        off = np.where(on["legs"], 0.002, off)
+    off = np.where(on["shoe"], outfit.sole, off)
+    off = np.where(on["hair"], 0.018 if outfit.long_hair else 0.014, off)
+    off = np.where(on["under"], np.minimum(off, -0.012), off)
+    if outfit.coat is not None:
+        collar = np.clip(1.0 - np.abs(f["z"] - m.collar) / 0.05, 0.0, 1.0) * ~arm
+        thick = outfit.coat.thickness
+        off = np.where(on["coat"], np.where(arm, 0.75, 1.0) * thick + 0.008 * collar, off)
+    return np.asarray(off)
 
 
 def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
@@ -224,26 +240,16 @@ def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
     f = dict(zip(FIELDS, fields(mesh).T, strict=True))
     m = Measures.of(mesh)
     on = regions(f, outfit, m)
-    arm, shirt, legs, shoe, hair = f["arm"] > 0.5, on["shirt"], on["legs"], on["shoe"], on["hair"]
-    cloth = (shirt | legs).astype(float)
+    _, mean = _incidence(len(mesh.vertices), mesh.faces.tobytes())
+    cloth = (on["shirt"] | on["legs"] | on["coat"]).astype(float)
+    pull = 0.6 * (mean @ (mean @ cloth))[:, None] * (0.5 if outfit.looseness < 0.006 else 1.0)
     smoothed = mesh.vertices.copy()
-    blend = _neighbours_mean(_neighbours_mean(cloth[:, None], mesh.faces), mesh.faces)
     for _ in range(40):
-        mean = _neighbours_mean(smoothed, mesh.faces)
-        smoothed += 0.6 * blend * (mean - smoothed)
-    flare = np.clip((m.knee - f["z"]) / max(m.knee - m.ankle, 1e-3), 0.0, 1.0)
-    off = np.zeros(len(f["z"]))
-    off = np.where(shirt, np.where(arm, 0.6, 1.0) * outfit.looseness + 0.006, off)
-    off = np.where(legs, outfit.looseness * (0.8 + 0.5 * flare) + 0.009, off)
-    off = np.where(shoe, 0.009, off)
-    off = np.where(hair, 0.028 if outfit.long_hair else 0.014, off)
-    offset = off[:, None]
+        smoothed += pull * (mean @ smoothed - smoothed)
+    offset = _stand_off(f, on, outfit, m)
     for _ in range(4):
-        offset = 0.5 * offset + 0.5 * _neighbours_mean(offset, mesh.faces)
-    out = smoothed + offset * normals(smoothed, mesh.faces)
-    if outfit.long_hair:
-        back = np.clip((f["face_y"] - 0.09) / 0.05, 0, 1) * (f["head"] > 0.3)
-        out[:, 1] += 0.02 * back * np.exp(-(((f["face_z"] + 0.05) / 0.08) ** 2))
-    sole = shoe & (mesh.vertices[:, 2] < 0.02)
-    out[sole, 2] = -0.004
+        offset = 0.5 * offset + 0.5 * (mean @ offset)
+    out = smoothed + offset[:, None] * normals(smoothed, mesh.faces)
+    sole = on["shoe"] & (mesh.vertices[:, 2] < 0.02)
+    out[sole, 2] = 0.0
     return np.asarray(out)

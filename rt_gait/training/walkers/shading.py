@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .garments import Measures, Outfit, regions
+from .figure import Part
+from .garments import Coat, Measures, Outfit, regions
+from .session import Session
 
 Array = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,8 @@ def _pattern(f: dict[str, Array], outfit: Outfit) -> npt.NDArray[np.bool_]:
     return np.zeros(len(f["z"]), dtype=bool)
 
 
-def paint(f: dict[str, Array], outfit: Outfit, m: Measures) -> tuple[Array, Array]:
-    """Albedo (P, 3) and gloss (P,) of surface points with rest-pose fields ``f``."""
-    count = len(f["z"])
-    colour = np.broadcast_to(np.array(outfit.skin), (count, 3)).copy()
-    gloss = np.full(count, 0.10)
+def _face(f: dict[str, Array], colour: Array, outfit: Outfit) -> None:
+    """Lips, brows, eyes and cheeks painted into ``colour`` (P, 3)."""
     x, y, z = np.abs(f["face_x"]), f["face_y"], f["face_z"]
     front = (f["head"] > 0.5) & (y < 0.035)
     lips = front * np.exp(-((x / 0.022) ** 2) - (((z + 0.066) / 0.008) ** 2))
@@ -67,27 +67,113 @@ def paint(f: dict[str, Array], outfit: Outfit, m: Measures) -> tuple[Array, Arra
     colour[:, 1:] *= 1.0 - 0.08 * blush[:, None]
     eye = f["eye"] > 0.5
     colour[eye] = np.where((np.abs(z[eye]) < 0.006)[:, None], [0.20, 0.15, 0.12], [0.7, 0.68, 0.65])
+
+
+def _strands(f: dict[str, Array]) -> Array:
+    return np.asarray(1.0 + 0.18 * np.sin(f["face_x"] * 420 + 6 * np.sin(f["face_z"] * 60)))
+
+
+def _coat(f: dict[str, Array], colour: Array, coat: Coat, on: Flags, m: Measures) -> None:
+    """A coat's cloth, front edge, collar, cuffs and quilting, where it is ``on`` (P,)."""
+    arm, z = f["arm"] > 0.5, f["z"]
+    shade = np.ones(len(z))
+    shade[~arm & (np.abs(f["x"]) < 0.006) & (f["y"] < m.nape)] = 0.55
+    shade[~arm & (z > m.collar - 0.015)] *= 0.8
+    shade[arm & (f["along_arm"] > 1.88)] *= 0.75
+    if coat.quilted:
+        shade *= 1.0 - 0.35 * np.exp(-((np.sin(z * np.pi / 0.075) / 0.22) ** 2)) * ~arm
+        rings = np.sin(f["along_arm"] * np.pi / 0.28)
+        shade *= 1.0 - 0.30 * np.exp(-((rings / 0.25) ** 2)) * arm
+    colour[on] = (np.array(coat.colour) * shade[:, None])[on]
+
+
+def _body(f: dict[str, Array], session: Session, m: Measures) -> tuple[Array, Array]:
+    """Albedo (P, 3) and gloss (P,) of points of the dressed body."""
+    outfit, count = session.outfit, len(f["z"])
+    colour = np.broadcast_to(np.array(outfit.skin), (count, 3)).copy()
+    gloss = np.full(count, 0.10)
+    _face(f, colour, outfit)
     on = regions(f, outfit, m)
-    accent = _pattern(f, outfit)
+    skirt = outfit.skirt
+    legs = outfit.trousers if skirt is None else skirt.tights or skirt.colour
     for name, value, shine in (
-        ("legs", outfit.trousers, 0.02),
+        ("legs", legs, 0.02),
         ("shirt", outfit.shirt, 0.03),
         ("hair", outfit.hair, 0.22),
         ("shoe", outfit.shoes, 0.12),
     ):
         colour[on[name]] = value
         gloss[on[name]] = shine
-    colour[on["shirt"] & accent] = outfit.accent
-    edge = on["legs"] & (f["z"] > m.waist - outfit.hem - 0.03)
+    colour[on["shirt"] & _pattern(f, outfit)] = outfit.accent
+    edge = on["legs"] & (f["z"] > m.waist - outfit.hem - 0.03) & (skirt is None)
     colour[edge] *= 0.55
     seam = on["shirt"] & (f["arm"] > 0.5) & (np.abs(f["along_arm"] - outfit.sleeve + 0.03) < 0.02)
     colour[seam] *= 0.8
-    sole = on["shoe"] & (f["z"] < 0.018)
-    colour[sole] = 0.6 * colour[sole] + 0.1
-    strand = on["hair"]
-    colour[strand] *= (1.0 + 0.18 * np.sin(f["face_x"] * 420 + 6 * np.sin(f["face_z"] * 60)))[
-        strand, None
-    ]
+    sole = on["shoe"] & (f["z"] < 0.010 + outfit.sole)
+    pale = 0.55 if outfit.sole > 0.011 and outfit.boot == 0.0 else 0.1
+    colour[sole] = (0.6 - 0.4 * pale) * colour[sole] + pale
+    if outfit.boot > 0.0:
+        colour[on["shoe"] & (f["z"] > m.ankle + outfit.boot * (m.knee - m.ankle) - 0.015)] *= 0.7
+    colour[on["hair"]] *= _strands(f)[on["hair"], None]
+    if outfit.coat is not None:
+        _coat(f, colour, outfit.coat, on["coat"], m)
+        gloss[on["coat"]] = 0.10 if outfit.coat.quilted else 0.02
+    return colour, gloss
+
+
+def _part(f: dict[str, Array], part: Part, session: Session, m: Measures) -> tuple[Array, float]:
+    """Albedo (P, 3) and gloss of points of one part."""
+    colour = np.broadcast_to(np.array(part.colour), (len(f["z"]), 3)).copy()
+    x, y, z = f["x"], f["y"], f["z"]
+    low, high = part.vertices[:, 2].min(), part.vertices[:, 2].max()
+    around = np.arctan2(x, -y + m.nape)
+    kind, outfit = part.kind, session.outfit
+    if kind == "coat" and outfit.coat is not None:
+        _coat(f, colour, outfit.coat, np.ones(len(z), dtype=bool), m)
+    if kind == "skirt" and outfit.skirt is not None and outfit.skirt.whole:
+        colour[_pattern(f, outfit)] = outfit.accent
+    if kind in ("coat", "skirt"):
+        down = np.clip((high - z) / (high - low), 0.0, 1.0)
+        colour *= (1.0 - 0.16 * down * (0.5 + 0.5 * np.sin(9.0 * around + 1.0)))[:, None]
+        colour[z < low + 0.012] *= 0.8
+    elif kind in ("long hair", "ponytail", "bun"):
+        strands = np.sin(900.0 * x + 5.0 * np.sin(40.0 * z)) + np.sin(330.0 * x - 300.0 * y)
+        colour *= (1.0 + 0.09 * strands)[:, None]
+    elif kind == "woolly":
+        colour *= (0.92 + 0.12 * np.sin(60.0 * around))[:, None]
+        colour[z < low + 0.055] *= 0.8
+    elif kind == "umbrella":
+        colour *= (0.9 + 0.1 * np.cos(4.0 * np.arctan2(x - x.mean(), y - y.mean())) ** 8)[:, None]
+    elif kind in ("backpack", "handbag", "shoulder bag"):
+        seam = np.abs(z - (low + 0.72 * (high - low))) < 0.006
+        colour[seam] *= 0.5
+    return colour, {"long hair": 0.2, "ponytail": 0.2, "bun": 0.2, "phone": 0.5}.get(kind, 0.05)
+
+
+def paint(
+    f: dict[str, Array],
+    session: Session | Outfit,
+    measures: Measures,
+    parts: tuple[Part, ...] = (),
+) -> tuple[Array, Array]:
+    """Albedo (P, 3) and gloss (P,) of surface points of a dressed figure.
+
+    ``f`` maps the names of ``garments.FIELDS`` to (P,) values interpolated from
+    ``session.surface_fields``; ``parts`` are the figure's. A bare outfit is a plain session.
+    """
+    if isinstance(session, Outfit):
+        session = Session.plain(session)
+    which = np.rint(f["part"]).astype(np.int64)
+    colour, gloss = np.empty((len(which), 3)), np.empty(len(which))
+    for k in range(len(parts) + 1):
+        at = np.flatnonzero(which == k)
+        if not len(at):
+            continue
+        own = {name: values[at] for name, values in f.items()}
+        if k:
+            colour[at], gloss[at] = _part(own, parts[k - 1], session, measures)
+        else:
+            colour[at], gloss[at] = _body(own, session, measures)
     return colour, gloss
 
 
@@ -103,7 +189,8 @@ def folds(f: dict[str, Array], normal: Array, depth: float) -> Array:
         axis=1,
     )
     covered = (f["head"] < 0.5) & (f["hand"] < 0.5) & (f["foot"] < 0.5)
-    out = normal + depth * covered[:, None] * wave
+    strength = depth * covered * np.where(f["part"] < 0.5, 1.0, 0.5)
+    out = normal + strength[:, None] * wave
     return np.asarray(out / np.linalg.norm(out, axis=1, keepdims=True))
 
 

@@ -1,0 +1,219 @@
+"""What people carry: backpacks, bags, umbrellas, phones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .arms import grip, hung_turn, pose
+from .bodies import BodyMesh
+from .figure import Follower, Part
+from .garments import Measures
+from .palette import Colour
+from .parts import box, circle, hanging, hollow, rigid, rod, skinned
+from .rotations import exp
+
+Array = npt.NDArray[np.float64]
+
+#: What may be carried and the label of each.
+LOADS = {
+    "none": "none",
+    "pocket": "pocket",
+    "phone": "phone",
+    "umbrella": "umbrella",
+    "backpack": "backpack",
+    "handbag": "bag",
+    "shopping bag": "bag",
+    "shoulder bag": "bag",
+}
+
+
+@dataclass(frozen=True)
+class Load:
+    """A thing carried on ``side`` (L or R): ``size`` is width, depth and height, metres.
+
+    A bag's width lies along the walk; an umbrella's width is its canopy's diameter.
+    """
+
+    kind: str
+    side: str
+    size: tuple[float, float, float]
+    colour: Colour
+    gripped: bool = False
+
+
+def _torso(mesh: BodyMesh) -> npt.NDArray[np.bool_]:
+    """Vertices of trunk and neck."""
+    own = [b.startswith(("root", "pelvis", "spine", "clavicle", "shoulder")) for b in mesh.bones]
+    return np.asarray(mesh.weights[:, np.array(own)].sum(axis=1) > 0.5)
+
+
+def _darker(colour: Colour) -> Colour:
+    r, g, b = colour
+    return 0.6 * r, 0.6 * g, 0.6 * b
+
+
+def _round(points: Array, centre: Array, count: int) -> Array:
+    """Convex outline of points (P, 2) about ``centre``: (count, 2), evenly spaced in angle."""
+    way = circle(count)
+    reach = ((points - centre) @ way.T).max(axis=0)
+    cosine = way @ way.T
+    radius = np.where(cosine > 0.1, reach / np.maximum(cosine, 0.1), np.inf).min(axis=1)
+    return np.asarray(centre + radius[:, None] * way)
+
+
+def _backpack(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
+    torso = _torso(mesh)
+    points, m = dressed[torso], Measures.of(mesh)
+    width, depth, height = load.size
+    top = float(mesh.heads[mesh.bone("upperarm01.L")][2]) - 0.01
+    z = np.array([top - height, top])
+    near = points[(points[:, 2] > z[0]) & (points[:, 2] < z[1]) & (np.abs(points[:, 0]) < 0.1)]
+    back = float(np.quantile(near[:, 1], 0.97))
+    centre = np.array([0.0, back + depth / 2.0 - 0.012, z.mean()])
+    pack = box(centre, np.array([width, depth, height]), 3.2)
+    pocket = box(
+        centre + np.array([0.0, 0.5 * depth, -0.2 * height]),
+        np.array([0.72 * width, 0.35 * depth, 0.45 * height]),
+        3.2,
+    )
+    made = pack + pocket
+    weights = rigid(mesh, {}, len(made.vertices))
+    high = np.clip((made.vertices[:, 2] - z[0]) / height, 0.0, 1.0)
+    weights[:, mesh.bone("spine01")] = 0.3 + 0.7 * high
+    weights[:, mesh.bone("spine03")] = 0.7 - 0.7 * high
+    out = [Part("backpack", made.vertices, made.faces, weights, load.colour)]
+    dark = _darker(load.colour)
+    for sign in (1.0, -1.0):
+        x = sign * 0.55 * float(mesh.heads[mesh.bone("upperarm01.L")][0])
+        strip = points[(np.abs(points[:, 0] - x) < 0.03) & (points[:, 2] > z[0] - 0.02)]
+        middle = np.array([float(np.median(strip[:, 1])), (z.mean() + m.collar) / 2.0])
+        flat = _round(strip[:, 1:], middle, 40) + 0.0
+        outwards = flat - middle
+        outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
+        flat = flat + 0.004 * outwards
+        path = np.column_stack([np.full(40, x), flat])
+        normal = np.column_stack([np.zeros(40), outwards])
+        strap = rod(path, 0.05, True, normal)
+        out.append(skinned(mesh, "strap", strap, dark, torso))
+    return out
+
+
+def _shoulder_bag(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
+    sign = 1.0 if load.side == "L" else -1.0
+    torso = _torso(mesh)
+    points, m = dressed[torso], Measures.of(mesh)
+    width, depth, height = load.size
+    low = points[np.abs(points[:, 2] - m.hip) < 0.05]
+    hip = np.array([sign * (np.abs(low[:, 0]).max() + 0.012), m.hip + 0.02])
+    arm = mesh.heads[mesh.bone("upperarm01.L")]
+    shoulder = np.array([-sign * 0.55 * arm[0], arm[2] + 0.05])
+    along = (shoulder - hip) / np.linalg.norm(shoulder - hip)
+    across = np.array([-along[1], along[0]])
+    flat = points[:, [0, 2]] - hip
+    near = np.abs(flat @ across) < 0.025
+    plane = np.column_stack([flat[near] @ along, points[near, 1]])
+    middle = np.array([0.5 * float(np.linalg.norm(shoulder - hip)), float(np.median(plane[:, 1]))])
+    ring = _round(np.vstack([plane, [[0.0, middle[1]]]]), middle, 48)
+    outwards = ring - middle
+    outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
+    ring = ring + 0.005 * outwards
+
+    def world(values: Array) -> Array:
+        return np.column_stack([values[:, 0] * along[0], values[:, 1], values[:, 0] * along[1]])
+
+    path = world(ring) + np.array([hip[0], 0.0, hip[1]])
+    strap = rod(path, 0.035, True, world(outwards))
+    dark = _darker(load.colour)
+    anchor = np.array([hip[0], middle[1], hip[1]])
+    centre = anchor + np.array([sign * (depth / 2.0 + 0.004), 0.0, 0.02 - height / 2.0])
+    bag = box(centre, np.array([depth, width, height]))
+    hung = Follower("root", tuple(anchor.tolist()), 0.08, 0.5)
+    return [
+        hanging(mesh, "shoulder bag", bag, load.colour, hung),
+        skinned(mesh, "strap", strap, dark, torso),
+    ]
+
+
+def _in_hand(mesh: BodyMesh, load: Load) -> list[Part]:
+    """A bag that hangs from the hand by its handles."""
+    at, hand = grip(mesh, load.side, "hang")
+    turn = hung_turn(hand, 0.0).T
+    width, depth, height = load.size
+    drop = 0.13 if load.kind == "handbag" else 0.22
+    angle = np.linspace(0.0, np.pi, 13)
+    local = np.stack([0 * angle, 0.27 * width * np.cos(angle), drop * (np.sin(angle) ** 0.7)], -1)
+    handle = rod(local - [0.0, 0.0, drop], 0.014)
+    bag = box(
+        np.array([0.0, 0.0, -drop - height / 2.0 + 0.02]), np.array([depth, width, height]), 6.0
+    )
+    hung = Follower(f"wrist.{load.side}", tuple(at.tolist()), 0.06, 0.0)
+    out = []
+    for kind, shape, colour in (
+        (load.kind, bag, load.colour),
+        ("handle", handle, _darker(load.colour)),
+    ):
+        placed = type(shape)(at + shape.vertices @ turn.T, shape.faces)
+        out.append(hanging(mesh, kind, placed, colour, hung))
+    return out
+
+
+def _upright(up: Array, face: Array) -> Array:
+    """Rotation (3, 3) of a slab: z along ``up``, y along ``face`` as far as that allows."""
+    z = up / np.linalg.norm(up)
+    y = face - (face @ z) * z
+    y /= np.linalg.norm(y)
+    return np.stack([np.cross(y, z), y, z], axis=1)
+
+
+def _phone(mesh: BodyMesh, load: Load) -> list[Part]:
+    at, hand = grip(mesh, load.side, "phone")
+    goal = pose(mesh, load.side, "phone")
+    turn = hand.T @ _upright(goal.along, goal.palm)
+    slab = box(np.zeros(3), np.array([0.072, 0.009, 0.15]), 8.0)
+    weights = rigid(mesh, {f"wrist.{load.side}": 1.0}, len(slab.vertices))
+    return [Part("phone", at + slab.vertices @ turn.T, slab.faces, weights, (0.06, 0.06, 0.07))]
+
+
+def _umbrella(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
+    at, hand = grip(mesh, load.side, "umbrella")
+    s = 1.0 if load.side == "L" else -1.0
+    turn = hung_turn(hand, 0.12).T @ exp(np.array([-0.16, -0.14 * s, 0.0]))
+    held = pose(mesh, load.side, "umbrella").wrist[2] + 0.05
+    radius, rise = load.size[0] / 2.0, load.size[1]
+    length = float(dressed[:, 2].max()) - held + rise + load.size[2]
+    t = np.linspace(0.02, 1.0, 9)
+    ribs = 1.0 - 0.07 * (0.5 - 0.5 * np.cos(8 * 2 * np.pi * np.arange(48) / 48))
+    rings = np.empty((18, 48, 3))
+    for k, s in enumerate(np.concatenate([t, t[::-1]])):
+        rings[k, :, :2] = radius * s * (1.0 + (ribs - 1.0) * s)[:, None] * circle(48)
+        rings[k, :, 2] = length - rise * s**2 - (0.003 if k >= 9 else 0.0)
+    canopy = hollow(rings)
+    shaft = rod(np.array([[0.0, 0.0, z] for z in (-0.12, 0.0, 0.5 * length, length + 0.05)]), 0.014)
+    handle = rod(np.array([[0.0, 0.0, z] for z in (-0.13, -0.07, 0.0)]), 0.028)
+    hung = Follower(f"wrist.{load.side}", tuple(at.tolist()), 0.03, 0.12)
+    out = []
+    for kind, shape, colour in (
+        ("umbrella", canopy, load.colour),
+        ("shaft", shaft + handle, (0.15, 0.15, 0.16)),
+    ):
+        placed = type(shape)(at + shape.vertices @ turn.T, shape.faces)
+        out.append(hanging(mesh, kind, placed, colour, hung))
+    return out
+
+
+def carried_parts(mesh: BodyMesh, dressed: Array, load: Load) -> tuple[Part, ...]:
+    """The meshes of ``load`` on the ``dressed`` body (V, 3)."""
+    if load.kind == "backpack":
+        return tuple(_backpack(mesh, dressed, load))
+    if load.kind == "shoulder bag":
+        return tuple(_shoulder_bag(mesh, dressed, load))
+    if load.kind in ("handbag", "shopping bag"):
+        return tuple(_in_hand(mesh, load))
+    if load.kind == "phone":
+        return tuple(_phone(mesh, load))
+    if load.kind == "umbrella":
+        return tuple(_umbrella(mesh, dressed, load))
+    return ()
