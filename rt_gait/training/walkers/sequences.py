@@ -6,7 +6,7 @@ them, and :func:`instance_maps` draws several walkers in whole frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from .camera import Camera, project
 from .coverage import cover
 from .figure import Loop
+from .noise import Masks, degrade
 from .normalise import normalise
 from .path import Path, bend
 
@@ -25,6 +26,8 @@ Array = npt.NDArray[np.float64]
 
 #: Pixels kept free around the walker in a crop.
 MARGIN_PX = 10
+#: Width and height of the segmenter's input, to which frames are scaled.
+INPUT_PX = (640, 480)
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,15 @@ class Crops:
     """Masks (S, T, H, W) uint8 of 0 and 1, and where they lie in the frame.
 
     ``left_px`` (S, T) is the frame's column at which a crop begins, ``width_px`` (S, T) the width
-    of the frame, ``whole`` (S, T) whether the frame holds the whole walker.
+    of the frame, ``whole`` (S, T) whether the frame holds the whole walker, who is
+    ``walker_px`` (S,) tall on average.
     """
 
     masks: torch.Tensor
     left_px: torch.Tensor
     width_px: torch.Tensor
     whole: torch.Tensor
+    walker_px: torch.Tensor
 
 
 def crops(loop: Loop, takes: Takes, device: str) -> Crops:
@@ -75,12 +80,14 @@ def crops(loop: Loop, takes: Takes, device: str) -> Crops:
     walked = loop.vertices(times)
     middle = torch.from_numpy(np.repeat(takes.times_s.mean(axis=1), frames)).to(device)
     walked[..., 1] -= (middle * (float(loop.stride[1]) / loop.period_s)).float()[:, None]
-    ground = [spread(v) for v in (takes.x_m, takes.y_m, takes.heading, takes.curvature)]
-    world = bend(walked, *ground)
+    world = bend(
+        walked, spread(takes.x_m), spread(takes.y_m), spread(takes.heading), spread(takes.curvature)
+    )
     width, tall = spread(takes.width_px), spread(takes.tall_px)
-    lens = [spread(v) for v in (takes.focal_px, takes.height_m, takes.pitch)]
     size = torch.stack([width, tall], 1)
-    pixels, _ = project(world, *lens, size / 2.0)
+    pixels, _ = project(
+        world, spread(takes.focal_px), spread(takes.height_m), spread(takes.pitch), size / 2.0
+    )
     least, most = pixels.amin(dim=1), pixels.amax(dim=1)
     low = torch.floor(least) - MARGIN_PX
     extent = torch.ceil((most - low).amax(dim=0) + MARGIN_PX)
@@ -97,7 +104,24 @@ def crops(loop: Loop, takes: Takes, device: str) -> Crops:
         low[:, 0].view(shape),
         width.view(shape),
         ((least >= 1) & (most <= size - 1)).all(dim=1).view(shape),
+        (most - least)[:, 1].view(shape).mean(dim=1),
     )
+
+
+def segmented(crop: Crops, takes: Takes, seed: int) -> tuple[Crops, torch.Tensor]:
+    """The crops as a segmenter sees them (:mod:`noise`), and the frames it does not miss (S, T)."""
+    import torch
+
+    scale = np.minimum(INPUT_PX[0] / takes.width_px, INPUT_PX[1] / takes.tall_px)
+    device = crop.masks.device
+    masks = Masks(
+        crop.masks,
+        torch.from_numpy(takes.times_s).to(device),
+        crop.walker_px,
+        crop.walker_px * torch.from_numpy(scale).to(device).float(),
+    )
+    seen, kept = degrade(masks, seed)
+    return replace(crop, masks=seen), kept
 
 
 def silhouettes(crop: Crops) -> tuple[torch.Tensor, torch.Tensor]:
@@ -134,10 +158,16 @@ def instance_maps(
 
     centre = torch.stack([same(camera.width / 2.0), same(camera.height_px / 2.0)], 1)
     for k, (loop, path) in enumerate(walkers):
-        place = (same(v) for v in (path.x, path.y, path.heading, path.curvature))
-        world = bend(loop.vertices(times), *place)
-        lens = (same(v) for v in (camera.focal, camera.height, camera.pitch))
-        pixels, depth = project(world, *lens, centre)
+        world = bend(
+            loop.vertices(times),
+            same(path.x),
+            same(path.y),
+            same(path.heading),
+            same(path.curvature),
+        )
+        pixels, depth = project(
+            world, same(camera.focal), same(camera.height), same(camera.pitch), centre
+        )
         faces = torch.from_numpy(loop.figure.faces).to(device)
         mask = cover(pixels, faces, camera.height_px, camera.width).bool()
         far = depth.median(dim=1).values[:, None, None]

@@ -1,0 +1,200 @@
+"""Data sets of silhouette sequences: shards, a manifest, and the same bytes for the same seed.
+
+A data set is a folder: ``dataset.json`` (how it was made, and the shards' hashes), ``manifest.csv``
+(one row a sequence) and ``<split>-<number>.npz`` shards. A shard holds ``silhouettes`` (F, 64, 44)
+uint8, the frames of its sequences one after another, and ``start`` (S + 1,) int64, where each
+begins.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .population import Population, Recording, lighten
+from .sequences import Takes, crops, segmented, silhouettes
+from .takes import free_takes
+
+#: Subjects in one shard.
+SHARD_SUBJECTS = 25
+LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a data set is to hold: ``subjects`` per split; ``views``, ``frames`` of every walk."""
+
+    subjects: dict[str, int]
+    population: Population
+    views: int
+    frames: int
+    noise: bool = True
+
+
+def shares(subjects: int, parts: tuple[float, float, float]) -> dict[str, int]:
+    """Subjects of the train, validation and test splits; ``parts`` are shares that sum to 1."""
+    if subjects < 1 or min(parts) < 0 or abs(sum(parts) - 1.0) > 1e-6:
+        raise ValueError(
+            f"expected at least 1 subject and three shares that sum to 1, got {subjects}, {parts}"
+        )
+    held = [round(subjects * p) for p in parts[1:]]
+    return {"train": subjects - sum(held), "validation": held[0], "test": held[1]}
+
+
+def film(
+    recording: Recording, takes: Takes, noise: bool, device: str
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Silhouettes (S, T, 64, 44) uint8 of one walk and which frames are kept (S, T)."""
+    taken = crops(recording.loop, takes, device)
+    if not noise:
+        pictures, kept = silhouettes(taken)
+    else:
+        taken, seen = segmented(taken, takes, recording.seed)
+        pictures, kept = silhouettes(taken)
+        kept &= seen
+    return pictures.cpu().numpy(), kept.cpu().numpy()
+
+
+def _subject(order: Order, split: str, number: int) -> list[Recording]:
+    return lighten(order.population.recordings(split, number))
+
+
+def _one_thread() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def recordings(order: Order, split: str, pool: Executor) -> Iterator[list[Recording]]:
+    """The walks of every subject of a split in order, made some subjects ahead by ``pool``."""
+    waiting: list[Any] = []
+    for number in range(order.subjects[split]):
+        waiting.append(pool.submit(_subject, order, split, number))
+        if len(waiting) > 24:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+def sequences(
+    order: Order, split: str, pool: Executor, device: str
+) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.uint8]]]:
+    """Every sequence of a split: its row of the manifest and its kept frames (T, 64, 44)."""
+    for walks in recordings(order, split, pool):
+        for walk in walks:
+            takes = free_takes(np.random.default_rng([walk.seed, 1]), order.views, order.frames)
+            pictures, kept = film(walk, takes, order.noise, device)
+            for k in range(order.views):
+                yield _row(walk, takes, k), pictures[k][kept[k]]
+
+
+def _row(walk: Recording, takes: Takes, k: int) -> dict[str, Any]:
+    bearing = np.arctan2(takes.x_m[k], takes.y_m[k])
+    seconds = takes.times_s[k, -1] - takes.times_s[k, 0]
+    return {
+        **walk.labels,
+        "view_deg": round(float(np.degrees(takes.heading[k] + bearing)) % 360.0, 1),
+        "curvature_1_m": round(float(takes.curvature[k]), 3),
+        "camera_height_m": round(float(takes.height_m[k]), 2),
+        "pitch_deg": round(float(np.degrees(takes.pitch[k])), 1),
+        "focal_px": round(float(takes.focal_px[k]), 1),
+        "distance_m": round(float(np.hypot(takes.x_m[k], takes.y_m[k])), 2),
+        "frame_px": f"{takes.width_px[k]:.0f}x{takes.tall_px[k]:.0f}",
+        "fps": round((takes.times_s.shape[1] - 1) / float(seconds), 2),
+        "seed": walk.seed,
+    }
+
+
+def pool(workers: int) -> Executor:
+    """``workers`` processes, or one thread for 0; started fresh, so that a GPU may be in use."""
+    if not workers:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(workers, get_context("spawn"), _one_thread)
+
+
+def make(order: Order, out: Path, device: str, workers: int = 0) -> dict[str, Any]:
+    """Write a data set to the empty or new folder ``out``; what ``dataset.json`` says.
+
+    Raises:
+        ValueError: A number is out of its range, or the folder holds something already.
+    """
+    if min(order.views, order.frames, len(order.population.sessions)) < 1:
+        raise ValueError("expected at least 1 session, view and frame")
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise ValueError(f"{out} is not empty: name a new folder")
+    hashes: dict[str, str] = {}
+    with ExitStack() as stack:
+        helpers = stack.enter_context(pool(workers))
+        writer = stack.enter_context(ThreadPoolExecutor(1))
+        table = stack.enter_context((out / "manifest.csv").open("w", newline=""))
+        rows = _Rows(table)
+        pending = []
+        for split in order.subjects:
+            for name, pictures, start in _shards(order, split, rows, helpers, device):
+                pending.append(writer.submit(_write, out / name, pictures, start))
+                while len(pending) > 2:
+                    hashes.update(pending.pop(0).result())
+        for job in pending:
+            hashes.update(job.result())
+    about = {
+        "layout": LAYOUT,
+        "order": asdict(order),
+        "sequences": rows.count,
+        "frames": rows.frames,
+        "shards": hashes,
+    }
+    (out / "dataset.json").write_text(json.dumps(about, indent=1) + "\n")
+    return about
+
+
+class _Rows:
+    """The manifest, written row by row."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._writer: csv.DictWriter[str] | None = None
+        self.count = self.frames = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._file, list(row), lineterminator="\n")
+            self._writer.writeheader()
+        self._writer.writerow(row)
+        self.count += 1
+        self.frames += row["frames"]
+
+
+def _shards(
+    order: Order, split: str, rows: _Rows, helpers: Executor, device: str
+) -> Iterator[tuple[str, list[npt.NDArray[np.uint8]], list[int]]]:
+    pictures: list[npt.NDArray[np.uint8]] = []
+    number, start = 0, [0]
+    for row, own in sequences(order, split, helpers, device):
+        if row["subject"] // SHARD_SUBJECTS != number:
+            yield f"{split}-{number:04d}.npz", pictures, start
+            number, pictures, start = number + 1, [], [0]
+        name = f"{split}-{number:04d}.npz"
+        rows.add({"shard": name, "index": len(pictures), **row, "frames": len(own)})
+        pictures.append(own)
+        start.append(start[-1] + len(own))
+    if pictures:
+        yield f"{split}-{number:04d}.npz", pictures, start
+
+
+def _write(path: Path, pictures: list[npt.NDArray[np.uint8]], start: list[int]) -> dict[str, str]:
+    np.savez_compressed(
+        path, silhouettes=np.concatenate(pictures), start=np.array(start, dtype=np.int64)
+    )
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}

@@ -1,0 +1,206 @@
+"""Data sets: the same bytes again, disjoint splits, honest manifests, a fast reader."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rt_gait.training.walkers.dataset import Order, make, shares
+from rt_gait.training.walkers.population import (
+    CASIA_B,
+    Population,
+    SessionPlan,
+    free_sessions,
+    seed_of,
+)
+from rt_gait.training.walkers.reader import SilhouetteSet
+from rt_gait.training.walkers.takes import free_takes, laboratory_takes, moments
+
+
+def order(**other: object) -> Order:
+    population = Population(7, free_sessions(2, 1))
+    subjects = {"train": 2, "validation": 1, "test": 1}
+    return Order(
+        **{"subjects": subjects, "population": population, "views": 2, "frames": 5, **other}
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("torch", reason="silhouettes are drawn with torch")
+    pytest.importorskip("anny", reason="bodies come from Anny")
+    out = tmp_path_factory.mktemp("walkers") / "set"
+    make(order(), out, "cpu")
+    return out
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "manifest.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    make(order(), tmp_path / "again", "cpu")
+    names = sorted(p.name for p in folder.iterdir())
+    assert names == sorted(p.name for p in (tmp_path / "again").iterdir())
+    for name in names:
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_another_seed_gives_other_bytes(folder: Path, tmp_path: Path) -> None:
+    other = order(population=Population(8, free_sessions(2, 1)), subjects={"test": 1})
+    make(other, tmp_path / "other", "cpu")
+    one, two = (SilhouetteSet.load(f, "test") for f in (folder, tmp_path / "other"))
+    assert one.silhouettes.shape != two.silhouettes.shape or (
+        (one.silhouettes != two.silhouettes).any()
+    )
+
+
+def test_the_manifest_tells_of_every_sequence(folder: Path) -> None:
+    table = rows(folder)
+    about = json.loads((folder / "dataset.json").read_text())
+    assert len(table) == about["sequences"] == 4 * 2 * 1 * 2
+    assert sum(int(r["frames"]) for r in table) == about["frames"] > 0
+    for name, digest in about["shards"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert {r["shard"] for r in table} == set(about["shards"])
+    first = table[0]
+    assert first["clothing"] == "normal" and first["carrying"] == "none"
+    assert 0.4 < float(first["speed_m_s"]) < 2.2 and 0 <= float(first["view_deg"]) < 360
+
+
+def test_splits_share_no_subject_clothes_walk_or_camera(folder: Path) -> None:
+    own: dict[str, dict[str, set[object]]] = {}
+    for row in rows(folder):
+        kept = own.setdefault(row["split"], {"stature": set(), "wear": set(), "walk": set()})
+        kept["stature"].add(row["stature_m"])
+        kept["wear"].add(row["wear_seed"])
+        kept["walk"].add(row["seed"])
+        kept.setdefault("camera", set()).add((row["focal_px"], row["pitch_deg"]))
+    splits = list(own)
+    assert splits == ["train", "validation", "test"]
+    for k, one in enumerate(splits):
+        for two in splits[k + 1 :]:
+            for what in own[one]:
+                assert own[one][what].isdisjoint(own[two][what]), what
+
+
+def test_silhouettes_are_centred_and_full_height(folder: Path) -> None:
+    found = SilhouetteSet.load(folder, "train")
+    assert found.silhouettes.shape[1:] == (64, 44) and found.silhouettes.dtype == np.uint8
+    assert (found.silhouettes.max(axis=(1, 2)) == 255).all()
+    mass = found.silhouettes.sum(axis=1, dtype=np.int64).cumsum(axis=1)
+    centre = (mass > mass[:, -1:] / 2).argmax(axis=1)
+    assert np.abs(centre - 22).max() <= 1
+
+
+def test_batches_hold_what_was_asked_for(folder: Path) -> None:
+    found = SilhouetteSet.load(folder, "train")
+    pictures, subject = found.batch(np.random.default_rng(0), 2, 3, 8)
+    assert pictures.shape == (6, 8, 64, 44)
+    assert np.bincount(subject).tolist() == [3, 3]
+    again, _ = found.batch(np.random.default_rng(0), 2, 3, 8)
+    np.testing.assert_array_equal(pictures, again)
+
+
+def test_batches_are_faster_than_drawing_them(folder: Path) -> None:
+    found = SilhouetteSet.load(folder, "train")
+    rng = np.random.default_rng(0)
+    begin = time.perf_counter()
+    for _ in range(20):
+        found.batch(rng, 16, 4, 30)
+    reading = (time.perf_counter() - begin) / (20 * 16 * 4 * 30)
+    from rt_gait.training.walkers.dataset import film
+
+    walk = order().population.recordings("train", 0)[0]
+    takes = free_takes(np.random.default_rng(1), 2, 10)
+    begin = time.perf_counter()
+    film(walk, takes, True, "cpu")
+    assert reading * 10 < (time.perf_counter() - begin) / 20
+
+
+def test_two_populations_can_hold_one_thing_equal() -> None:
+    pytest.importorskip("anny", reason="bodies come from Anny")
+    plan = (SessionPlan("nm", 1, 0, ("normal",), ("none",)),)
+    for equal, same in (("bodies", True), ("gaits", False)):
+        one, two = (
+            Population(3, plan, equal).recordings("test", k)[0].loop.figure.mesh.vertices
+            for k in (0, 1)
+        )
+        assert np.array_equal(one, two) == same
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [((0, (0.8, 0.1, 0.1)), "at least 1 subject"), ((5, (0.8, 0.1, 0.2)), "sum to 1")],
+)
+def test_impossible_splits_are_refused(parts: tuple[int, tuple[float, ...]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        shares(*parts)
+
+
+def test_shares_leave_nobody_out() -> None:
+    assert shares(2000, (0.8, 0.1, 0.1)) == {"train": 1600, "validation": 200, "test": 200}
+    assert sum(shares(7, (0.6, 0.2, 0.2)).values()) == 7
+
+
+def test_full_folders_and_empty_orders_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("keep")
+    with pytest.raises(ValueError, match="not empty"):
+        make(order(), tmp_path, "cpu")
+    assert (tmp_path / "mine").read_text() == "keep"
+    with pytest.raises(ValueError, match="at least 1 session, view and frame"):
+        make(order(views=0), tmp_path / "new", "cpu")
+
+
+def test_what_is_no_data_set_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no data set"):
+        SilhouetteSet.load(tmp_path, "train")
+    with pytest.raises(ValueError, match=r"no 'dev' split: .* \['test', 'train', 'validation'\]"):
+        SilhouetteSet.load(folder, "dev")
+    for name in ("dataset.json", "manifest.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "train-0000.npz").write_bytes(b"PK not a shard")
+    with pytest.raises(ValueError, match=r"train-0000\.npz is damaged"):
+        SilhouetteSet.load(tmp_path, "train")
+
+
+def test_seeds_depend_on_every_part() -> None:
+    seeds = [seed_of(1, "train", 2), seed_of(1, "test", 2), seed_of(2, "train", 1), seed_of(1, 2)]
+    assert len(set(seeds)) == 4 and min(seeds) >= 0
+    assert seed_of(1, "train", 2) == seeds[0]
+
+
+def test_views_go_round_and_cameras_stay_in_range() -> None:
+    takes = free_takes(np.random.default_rng(2), 400, 30)
+    view = np.degrees(takes.heading + np.arctan2(takes.x_m, takes.y_m)) % 360
+    assert np.histogram(view, 8, (0, 360))[0].min() >= 40
+    assert takes.height_m.min() >= 1.0 and takes.height_m.max() <= 6.0
+    rate = 29 / (takes.times_s[:, -1] - takes.times_s[:, 0])
+    assert 9 < rate.min() < 13 and 45 < rate.max() < 66
+    assert (np.diff(takes.times_s, axis=1) > 0).mean() > 0.99
+
+
+def test_a_laboratory_has_the_views_asked_for() -> None:
+    takes = laboratory_takes(np.random.default_rng(2), np.array([90.0, 0.0]), 10)
+    view = np.degrees(takes.heading + np.arctan2(takes.x_m, takes.y_m))
+    np.testing.assert_allclose(view, [90.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(np.diff(takes.times_s, axis=1), 0.04, atol=1e-9)
+
+
+def test_moments_jitter_about_the_frame_rate() -> None:
+    times = moments(np.random.default_rng(0), np.array([25.0, 10.0]), 2000, np.array([0.0, 0.1]))
+    np.testing.assert_allclose(np.diff(times[0]), 0.04, atol=1e-9)
+    assert np.diff(times[1]).std() == pytest.approx(0.1 * 0.1 * np.sqrt(2), rel=0.15)
+    assert (times[1, -1] - times[1, 0]) / 1999 == pytest.approx(0.1, rel=0.01)
+
+
+def test_the_protocol_is_that_of_casia_b() -> None:
+    assert [(p.name, p.trials) for p in CASIA_B] == [("nm", 6), ("bg", 2), ("cl", 2)]
+    assert len({p.wardrobe for p in CASIA_B}) == 1
