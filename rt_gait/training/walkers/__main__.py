@@ -1,25 +1,96 @@
-"""Commands: ``python -m rt_gait.training.walkers {samples,people} --mocap FILE --out DIR``."""
+"""Commands: ``python -m rt_gait.training.walkers {clip,people,samples} ...``."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import NoReturn
+
+from rt_gait.errors import ExitCode, RtGaitError, UsageError
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one command; 0 on success."""
-    parser = argparse.ArgumentParser(prog="python -m rt_gait.training.walkers", description=__doc__)
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, x, height = text.partition("x")
+    if not (x and width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT such as 960x540, not {text!r}")
+    return int(width), int(height)
+
+
+def _clip(options: argparse.Namespace) -> None:
+    from rt_gait.outputs.output import check_file
+
+    from .clips import make_clip
+
+    check_file(options.out, overwrite=True)
+    for path in make_clip(
+        options.out,
+        options.walkers,
+        options.seconds,
+        seed=options.seed,
+        fps=options.fps,
+        size=options.size,
+        masks=options.masks,
+    ):
+        print(path)
+
+
+def _people(options: argparse.Namespace) -> None:
+    from .people import make_people
+
+    found = make_people(
+        options.out, options.count, options.seed, bodies=options.bodies, scenes=options.scenes
+    )
+    print(f"{options.count} pictures, {found} people labelled")
+
+
+def _samples(options: argparse.Namespace) -> None:
+    from .mocap import MocapArchive
+    from .samples import make_samples
+
+    archive = MocapArchive(options.mocap)
+    for path in make_samples(archive, options.out, options.only, options.masks):
+        print(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m rt_gait.training.walkers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    samples = commands.add_parser("samples", help="write the sample clips and their truth")
+
+    clip = commands.add_parser("clip", help="write a clip of random walkers, and its truth")
+    clip.set_defaults(run=_clip)
+    clip.add_argument("--out", type=Path, required=True, help="video to write (.mp4)")
+    clip.add_argument("--walkers", type=int, default=4, help="number of people")
+    clip.add_argument("--seconds", type=float, default=12.0)
+    clip.add_argument("--seed", type=int, default=1)
+    clip.add_argument("--fps", type=int, default=25)
+    clip.add_argument("--size", type=_size, default=(960, 540), help="such as 960x540")
+    clip.add_argument("--masks", action="store_true", help="also write the visible masks (npz)")
+
     people = commands.add_parser("people", help="write training pictures with instance labels")
-    for command in (samples, people):
-        command.add_argument(
-            "--mocap",
-            type=Path,
-            required=True,
-            help="zip archive of ASF and AMC files (see the samples' README)",
-        )
-        command.add_argument("--out", type=Path, required=True, help="folder to write to")
+    people.set_defaults(run=_people)
+    people.add_argument("--out", type=Path, required=True, help="folder to write to")
+    people.add_argument("--count", type=int, default=100, help="number of pictures")
+    people.add_argument("--seed", type=int, default=1)
+    people.add_argument("--bodies", type=int, default=40, help="size of the pool of people")
+    people.add_argument("--scenes", type=int, default=32, help="number of cameras and backgrounds")
+
+    samples = commands.add_parser("samples", help="write the sample clips and their truth")
+    samples.set_defaults(run=_samples)
+    samples.add_argument(
+        "--mocap",
+        type=Path,
+        required=True,
+        help="zip archive of ASF and AMC files (see the samples' README)",
+    )
+    samples.add_argument("--out", type=Path, required=True, help="folder to write to")
     samples.add_argument("--only", nargs="*", default=None, help="clip names to write")
     samples.add_argument(
         "--masks",
@@ -27,33 +98,28 @@ def main(argv: list[str] | None = None) -> int:
         default=None,
         help="also write the visible masks of every frame to this folder (npz)",
     )
-    people.add_argument("--count", type=int, default=100, help="number of pictures")
-    people.add_argument("--seed", type=int, default=1)
-    people.add_argument("--bodies", type=int, default=40, help="size of the pool of people")
-    people.add_argument("--scenes", type=int, default=32, help="number of cameras and backgrounds")
-    options = parser.parse_args(argv)
+    return parser
 
-    from .mocap import MocapArchive
 
-    archive = MocapArchive(options.mocap)
-    if options.command == "people":
-        from .people import make_people
-
-        found = make_people(
-            archive,
-            options.out,
-            options.count,
-            options.seed,
-            bodies=options.bodies,
-            scenes=options.scenes,
-        )
-        print(f"{options.count} pictures, {found} people labelled")
-        return 0
-    from .clips import make_samples
-
-    for path in make_samples(archive, options.out, options.only, options.masks):
-        print(path)
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 with one line on standard error for what users can mend."""
+    try:
+        options = _parser().parse_args(argv)
+        options.run(options)
+    except RtGaitError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("anny", "torch"):
+            raise
+        return _fail(f"{error.name} is not installed: pip install 'rt-gait[train]'")
     return 0
+
+
+def _fail(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return int(ExitCode.USAGE)
 
 
 if __name__ == "__main__":

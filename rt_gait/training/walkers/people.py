@@ -7,28 +7,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .backdrop import backdrop
-from .bodies import anny_rig, draw_body
 from .camera import Camera
-from .garments import draw_outfit
-from .mocap import MocapArchive
-from .motion import Gait, retarget
-from .render import Figure
+from .company import Person, draw_person
+from .path import Path as Way
 from .scene import Scene, Truth, Walker
 from .shading import Light
+from .staging import Stage, draw_stage
 
 #: Instances with fewer visible pixels than this are not labelled.
 LEAST_PIXELS = 30
-
-
-def draw_camera(rng: np.random.Generator) -> Camera:
-    """A camera 640 pixels wide or tall, 0.9 to 4 m high, ordinary lenses."""
-    width, height = [(640, 360), (640, 480), (640, 480), (480, 640), (640, 640)][rng.integers(5)]
-    focal = float(rng.uniform(0.75, 1.7)) * max(width, height)
-    tall = float(rng.uniform(0.9, 4.0))
-    look = float(rng.uniform(6.0, 14.0))
-    pitch = float(np.arctan2(tall - 0.9, look) + rng.normal() * 0.03)
-    return Camera(width, height, focal, tall, pitch)
+#: Picture sizes (width, height), pixels.
+SIZES = ((640, 360), (640, 480), (640, 480), (480, 640), (640, 640))
 
 
 def polygon(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -65,8 +54,9 @@ def label_lines(truth: list[Truth]) -> list[str]:
 
 
 def _crowd(
-    rng: np.random.Generator, camera: Camera, pool: list[tuple[Figure, list[Gait]]], wall: float
+    rng: np.random.Generator, camera: Camera, pool: list[Person], wall: float
 ) -> tuple[Walker, ...]:
+    """Up to six people standing anywhere in the picture, often close together."""
     walkers: list[Walker] = []
     wanted = int(rng.choice([0, 1, 2, 3, 4, 5, 6], p=[0.03, 0.15, 0.22, 0.22, 0.18, 0.12, 0.08]))
     first = 1.7 * camera.focal / rng.uniform(60, 300)
@@ -80,61 +70,47 @@ def _crowd(
         x = float(rng.uniform(-0.53, 0.53)) * camera.width * y / camera.focal
         if walkers and rng.random() < 0.45:
             near = walkers[rng.integers(len(walkers))]
-            x = near.x * y / near.y + float(rng.normal()) * 0.45
-        if any(np.hypot(x - w.x, y - w.y) < 0.55 for w in walkers):
+            x = near.path.x * y / near.path.y + float(rng.normal()) * 0.45
+        if any(np.hypot(x - w.path.x, y - w.path.y) < 0.55 for w in walkers):
             continue
-        figure, gaits = pool[rng.integers(len(pool))]
-        if any(w.figure is figure for w in walkers):
+        person = pool[rng.integers(len(pool))]
+        if any(w.look is person.look for w in walkers):
             continue
         heading = float(rng.uniform(-np.pi, np.pi))
         if rng.random() < 0.5:
             heading = float(rng.choice([-np.pi / 2, np.pi / 2]) + rng.normal() * 0.15)
-        walkers.append(
-            Walker(
-                len(walkers) + 1,
-                None,
-                figure,
-                gaits[rng.integers(len(gaits))],
-                x,
-                y,
-                heading,
-                phase=float(rng.uniform(0, 2)),
-            )
-        )
+        loop = person.loops[rng.integers(len(person.loops))]
+        phase, way = float(rng.uniform(0, 2)), Way(x, y, heading)
+        walkers.append(Walker(len(walkers) + 1, None, person.look, loop, way, phase=phase))
     return tuple(walkers)
 
 
-def make_people(
-    archive: MocapArchive, out: Path, count: int, seed: int, *, bodies: int = 40, scenes: int = 32
-) -> int:
-    """Write ``count`` pictures and labels under ``out``; the number of labelled people."""
+def make_people(out: Path, count: int, seed: int, *, bodies: int = 40, scenes: int = 32) -> int:
+    """Write ``count`` pictures and labels under ``out``; the number of labelled people.
+
+    They show ``bodies`` people before ``scenes`` backgrounds.
+    """
     import cv2
 
     rng = np.random.default_rng([seed, 5])
     for name in ("images", "labels"):
         (out / name).mkdir(parents=True, exist_ok=True)
-    trials = sorted(t for group in archive.trials().values() for t in group)
-    rig, pool = anny_rig(), []
-    for k in range(bodies):
-        body = draw_body(seed * 1000 + k)
-        mesh = rig.mesh(body)
-        chosen = [trials[i] for i in rng.choice(len(trials), 2, replace=False)]
-        outfit = draw_outfit(seed * 1000 + k, body)
-        pool.append((Figure(mesh, outfit), [retarget(archive.walk(t), mesh) for t in chosen]))
-    stages: list[tuple[Camera, float, npt.NDArray[np.float32]]] = []
+    pool = [draw_person(seed * 1000 + k, trials=2) for k in range(bodies)]
+    stages: list[Stage] = []
     people = 0
     for k in range(count):
         if len(stages) < scenes:
-            camera, wall = draw_camera(rng), float(rng.uniform(7.0, 22.0))
-            stages.append((camera, wall, backdrop(camera, seed * 1000 + k, wall, scale=2)))
-        camera, wall, background = stages[k % scenes]
-        picture = background[:, ::-1] if rng.random() < 0.5 else background
-        gain = rng.uniform(0.65, 1.25)
+            size = SIZES[rng.integers(len(SIZES))]
+            stages.append(draw_stage(seed * 1000 + k, size))
+        stage = stages[k % scenes]
+        flipped = stage.background[:, ::-1] if rng.random() < 0.5 else stage.background
+        gain = np.float32(rng.uniform(0.65, 1.25))
         scene = Scene(
-            camera,
+            stage.camera,
             Light.draw(rng),
-            np.clip(picture * np.float32(gain), 0, 1),
-            _crowd(rng, camera, pool, wall),
+            np.clip(flipped * gain, 0, 1),
+            _crowd(rng, stage.camera, pool, stage.wall),
+            stage.wall,
             float(rng.choice([0.0, 0.008, 0.02])),
             float(rng.uniform(0.002, 0.025)),
         )

@@ -1,7 +1,8 @@
 """Frames: dressed walkers drawn over a background, with exact masks.
 
-A :class:`Figure` is a dressed body; :func:`layer` draws it alone (premultiplied RGBA, supersampled,
-blurred by its motion); :func:`compose` puts layers over the background from far to near.
+A :class:`Look` is a figure with what colours it; :func:`layer` draws it alone (premultiplied RGBA,
+several samples a pixel spread over the exposure); :func:`compose` puts layers over the background
+from far to near.
 """
 
 from __future__ import annotations
@@ -12,59 +13,51 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bodies import BodyMesh
 from .camera import Camera
-from .garments import FIELDS, Measures, Outfit, dress, fields, normals
-from .motion import Gait
+from .figure import Figure
+from .garments import FIELDS, Measures
 from .raster import rasterise
-from .rotations import axis_rotation
+from .session import Session, surface_fields
 from .shading import Light, folds, paint, shade
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
 
+#: Samples of a pixel: column and row within it, and moment within the exposure, all in 0..1. Each
+#: row, column and moment is taken once. An odd number: no mask pixel is covered by just half.
+_SAMPLES = ((0.1, 0.5, 0.3), (0.3, 0.1, 0.7), (0.5, 0.7, 0.5), (0.7, 0.3, 0.1), (0.9, 0.9, 0.9))
+
 
 @dataclass(frozen=True)
-class View:
-    """From where and under which lamp a walker is seen."""
+class Look:
+    """A figure ready to be drawn: ``fields`` (V, C) for its colours, ``around`` (V, F) sums faces.
 
-    camera: Camera
-    light: Light
+    Build it with :meth:`of`.
+    """
 
+    figure: Figure
+    session: Session
+    measures: Measures
+    fields: Image
+    around: Any
 
-class Figure:
-    """A dressed body ready to be posed: vertices of the clothes, fields and skinning weights."""
+    @staticmethod
+    def of(figure: Figure, session: Session) -> Look:
+        """``figure`` as dressed for ``session``."""
+        from scipy.sparse import csr_matrix
 
-    def __init__(self, mesh: BodyMesh, outfit: Outfit) -> None:
-        self.mesh, self.outfit = mesh, outfit
-        self.rest = dress(mesh, outfit)
-        self.fields = fields(mesh)
-        self.fields[:, FIELDS.index("x") : FIELDS.index("z") + 1] = self.rest
-        self.measures = Measures.of(mesh)
-        lengths = np.ones((len(self.rest), 1))
-        self._rest4 = np.concatenate([self.rest, lengths], axis=1)
+        values = surface_fields(figure).astype(np.float32)
+        corners = figure.faces.T.ravel()
+        faces = np.tile(np.arange(len(figure.faces)), 3)
+        one = np.ones(len(corners), np.float32)
+        around = csr_matrix((one, (corners, faces)), (len(figure.vertices), len(figure.faces)))
+        return Look(figure, session, Measures.of(figure.mesh), values, around)
 
-    def pose(self, gait: Gait, time: float, heading: float, origin: Array) -> tuple[Array, Array]:
-        """Posed vertices (V, 3) in the world and their normals.
-
-        ``heading`` radians turns the walk from -y about z; at time 0 the root is over ``origin``.
-        """
-        rotations, root = gait.at(time)
-        turn = axis_rotation(2, heading)
-        root = turn @ root + origin
-        rotations = turn @ rotations
-        mesh, at = self.mesh, np.zeros((len(rotations), 3))
-        for j, parent in enumerate(mesh.parents):
-            at[j] = (
-                root
-                if parent < 0
-                else (at[parent] + rotations[parent] @ (mesh.heads[j] - mesh.heads[parent]))
-            )
-        moved = at - np.einsum("jab,jb->ja", rotations, mesh.heads)
-        transform = np.concatenate([rotations, moved[:, :, None]], axis=2).reshape(-1, 12)
-        blended = (mesh.weights.astype(np.float32) @ transform.astype(np.float32)).reshape(-1, 3, 4)
-        vertices = np.einsum("vab,vb->va", blended, self._rest4)
-        return vertices, normals(vertices, mesh.faces)
+    def normals(self, vertices: Image) -> Image:
+        """Unit normals (V, 3) of posed ``vertices`` (V, 3), area-weighted."""
+        a, b, c = (vertices[self.figure.faces[:, k]] for k in range(3))
+        out = self.around @ np.cross(b - a, c - a)
+        return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12))
 
 
 @dataclass(frozen=True)
@@ -80,63 +73,47 @@ class Layer:
     distance: float
     shadow: Image | None
 
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture that the layer may cover."""
+        h, w = self.rgba.shape[:2]
+        return slice(self.top, self.top + h), slice(self.left, self.left + w)
 
-def _draw(
-    figure: Figure,
-    posed: tuple[Array, Array],
-    view: View,
-    box: tuple[int, int, int, int],
-    scale: int,
+
+def _colours(
+    look: Look, posed: Image, at: tuple[Any, Image], camera: Camera, light: Light
 ) -> Image:
-    """Premultiplied RGBA (h, w, 4) of a pixel box (left, top, right, bottom)."""
-    import torch
+    """Lit colours (P, 3) of surface points.
 
-    camera, light, (vertices, normal) = view.camera, view.light, posed
-    left, top, right, bottom = box
-    width, height = (right - left) * scale, (bottom - top) * scale
-    points, depth = camera.project(vertices)
-    points = (points - [left, top]) * scale
-    hit = rasterise(
-        torch.from_numpy(points),
-        torch.from_numpy(depth),
-        torch.from_numpy(figure.mesh.faces),
-        width,
-        height,
-    )
-    corners = figure.mesh.faces[hit.face.numpy()]
-    bary = hit.bary.numpy()[:, :, None]
-
-    def gather(values: Array) -> Array:
-        return np.asarray((values[corners] * bary).sum(axis=1))
-
-    f = dict(zip(FIELDS, gather(figure.fields).T, strict=True))
-    n = gather(normal)
-    n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
-    world = gather(vertices)
-    eye = np.array([0.0, 0.0, camera.height]) - world
+    ``posed`` (V, 3) vertices; ``at`` face (P,) and barycentric weights (P, 3) of each point.
+    """
+    face, bary = at
+    corners = look.figure.faces[face]
+    values = np.concatenate([look.fields, look.normals(posed), posed], axis=1)
+    mixed = sum(values[corners[:, k]] * bary[:, k, None] for k in range(3))
+    f = dict(zip(FIELDS, mixed[:, :-6].T, strict=True))
+    n, world = mixed[:, -6:-3], mixed[:, -3:]
+    n = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
+    eye = np.array([0.0, 0.0, camera.height], np.float32) - world
     eye /= np.linalg.norm(eye, axis=1, keepdims=True)
-    colour, gloss = paint(f, figure.outfit, figure.measures)
+    colour, gloss = paint(f, look.session, look.measures, look.figure.parts)
     legs = np.clip(world[:, 2] / 0.9, 0.0, 1.0)
-    inner = np.clip(-n[:, 0] * f["side"], 0.0, 1.0) * (f["z"] < figure.measures.waist)
-    clear = (0.72 + 0.28 * legs) * (1.0 - 0.15 * inner)
-    rgb = shade((colour, gloss), folds(f, n, 0.09), eye, light, clear)
-    out = np.zeros((height * width, 4), dtype=np.float32)
-    index = hit.pixel.numpy()
-    out[index, :3], out[index, 3] = rgb, 1.0
-    blocks = out.reshape(height // scale, scale, width // scale, scale, 4)
-    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
+    clear = 0.72 + 0.28 * legs
+    return shade((colour, gloss), folds(f, n, 0.09), eye, light, clear).astype(np.float32)
 
 
-def shadow(vertices: Array, camera: Camera, light: Light) -> Image:
-    """How much ground light remains, (H, W): a soft cast shadow and a contact shadow."""
+def shadow(vertices: Array, camera: Camera, light: Light, wall: float) -> Image:
+    """How much light remains on ground and wall, (H, W): a cast shadow and a contact shadow."""
     import cv2
 
     out = np.ones((camera.height_px, camera.width), dtype=np.float32)
     low = vertices[vertices[:, 2] < 0.10]
     for points, strength, spread in (
-        (camera.ground_shadow(vertices, -light.towards), 0.34, 1.0),
+        (camera.cast_shadow(vertices, -light.towards, wall), 0.34, 1.0),
         (low * [1.0, 1.0, 0.0], 0.40, 2.0),
     ):
+        if not len(points):
+            continue
         pixel, depth = camera.project(points)
         metre = camera.focal / float(np.median(depth))
         cell = max(2, int(metre * 0.022 * spread))
@@ -151,23 +128,39 @@ def shadow(vertices: Array, camera: Camera, light: Light) -> Image:
     return out
 
 
-def layer(figure: Figure, posed: list[tuple[Array, Array]], view: View, scale: int = 2) -> Layer:
-    """One walker, averaged over the moments of the exposure; empty when outside the picture.
+def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = np.inf) -> Layer:
+    """One walker over an exposure; empty when outside the picture.
 
-    ``posed`` holds vertices (V, 3) and normals (V, 3) at each moment (:meth:`Figure.pose`).
+    ``ends`` (2, V, 3) vertices at its beginning and end, ``wall`` metres where shadows climb.
     """
-    camera = view.camera
-    pixels = np.concatenate([camera.project(v)[0] for v, _ in posed])
-    left, top = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - 1, 0)
-    right, bottom = np.ceil(pixels.max(axis=0)).astype(int) + 2
-    right, bottom = min(int(right), camera.width), min(int(bottom), camera.height_px)
-    dark = shadow(posed[0][0], camera, view.light)
-    distance = float(np.median(camera.project(posed[0][0])[1]))
-    if right - left < 2 or bottom - top < 2:
-        return Layer(np.zeros((1, 1, 4), np.float32), 0, 0, distance, dark)
-    box = (int(left), int(top), right, bottom)
-    rgba = np.mean([_draw(figure, p, view, box, scale) for p in posed], axis=0)
-    return Layer(rgba.astype(np.float32), int(top), int(left), distance, dark)
+    import torch
+
+    pixel, depth = camera.project(ends)
+    left, top = np.maximum(np.floor(pixel.min(axis=(0, 1))).astype(int) - 1, 0)
+    right, bottom = np.ceil(pixel.max(axis=(0, 1))).astype(int) + 2
+    width = min(int(right), camera.width) - int(left)
+    height = min(int(bottom), camera.height_px) - int(top)
+    middle, far = ends.mean(axis=0), depth.mean(axis=0)
+    dark = shadow(middle, camera, light, wall)
+    if width < 2 or height < 2:
+        return Layer(np.zeros((1, 1, 4), np.float32), 0, 0, float(np.median(far)), dark)
+    faces = torch.from_numpy(look.figure.faces)
+    hits = []
+    for column, row, share in _SAMPLES:
+        at = pixel[0] * (1.0 - share) + pixel[1] * share
+        at += [0.5 - column - left, 0.5 - row - top]
+        hits.append(rasterise(torch.from_numpy(at), torch.from_numpy(far), faces, width, height))
+    face = np.concatenate([h.face.numpy() for h in hits])
+    bary = np.concatenate([h.bary.numpy() for h in hits]).astype(np.float32)
+    lit = _colours(look, middle.astype(np.float32), (face, bary), camera, light)
+    sums, first = np.zeros((height * width, 4), np.float32), 0
+    for hit in hits:
+        index, last = hit.pixel.numpy(), first + len(hit.pixel)
+        sums[index, :3] += lit[first:last]
+        sums[index, 3] += 1.0
+        first = last
+    rgba = (sums / np.float32(len(hits))).reshape(height, width, 4)
+    return Layer(rgba, int(top), int(left), float(np.median(far)), dark)
 
 
 def compose(background: Image, layers: list[Layer]) -> tuple[Image, list[Image], list[Image]]:
@@ -178,22 +171,20 @@ def compose(background: Image, layers: list[Layer]) -> tuple[Image, list[Image],
             picture *= item.shadow[:, :, None]
     whole: list[Image] = [np.zeros(picture.shape[:2], np.float32) for _ in layers]
     for item, alpha in zip(layers, whole, strict=True):
-        h, w = item.rgba.shape[:2]
-        alpha[item.top : item.top + h, item.left : item.left + w] = item.rgba[..., 3]
+        alpha[item.area] = item.rgba[..., 3]
     visible = [alpha.copy() for alpha in whole]
     order = sorted(range(len(layers)), key=lambda k: -layers[k].distance)
     for rank, k in enumerate(order):
-        item = layers[k]
-        h, w = item.rgba.shape[:2]
-        area = (slice(item.top, item.top + h), slice(item.left, item.left + w))
+        item, area = layers[k], layers[k].area
         picture[area] = picture[area] * (1.0 - item.rgba[..., 3:]) + item.rgba[..., :3]
         for behind in order[:rank]:
-            visible[behind] *= 1.0 - whole[k]
+            visible[behind][area] *= 1.0 - item.rgba[..., 3]
     return picture, whole, visible
 
 
 def finish(picture: Image, rng: np.random.Generator, noise: float = 0.008) -> npt.NDArray[np.uint8]:
     """8-bit RGB (H, W, 3) with sensor noise of standard deviation ``noise`` (0..1) at mid grey."""
-    grain = rng.standard_normal(picture.shape).astype(np.float32)
-    noisy = picture + grain * noise * np.sqrt(0.3 + picture)
-    return np.asarray((np.clip(noisy, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
+    if noise > 0:
+        grain = rng.standard_normal(picture.shape, np.float32)
+        picture = picture + grain * np.float32(noise) * np.sqrt(np.float32(0.3) + picture)
+    return np.asarray((np.clip(picture, 0.0, 1.0) * np.float32(255.0) + 0.5).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Several walkers before one camera: straight paths, crossings, and the truth about every frame."""
+"""Several walkers before one camera: their ways, crossings, and the truth about every frame."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .camera import Camera
-from .motion import Gait
-from .render import Figure, Image, View, compose, finish, layer
-from .rotations import axis_rotation
+from .figure import Loop
+from .path import Path
+from .render import Image, Look, compose, finish, layer
 from .shading import Light
 
 Array = npt.NDArray[np.float64]
@@ -22,36 +22,30 @@ TO_RIGHT, TO_LEFT = np.pi / 2.0, -np.pi / 2.0
 
 @dataclass(frozen=True)
 class Walker:
-    """A figure on a straight path.
+    """Somebody on a path.
 
-    At ``start`` seconds the walker is over (``x``, ``y``) metres and heads ``heading`` radians;
-    ``phase`` seconds shifts the gait cycle. ``name`` is None for somebody who is not enrolled.
-    The walker exists from ``start`` to ``end``.
+    At ``start`` seconds the walker is at the path's first point; ``phase`` seconds shifts the gait
+    cycle. ``name`` is None for somebody who is not enrolled. The walker exists from ``start`` to
+    ``end``.
     """
 
     ident: int
     name: str | None
-    figure: Figure
-    gait: Gait
-    x: float
-    y: float
-    heading: float
+    look: Look
+    loop: Loop
+    path: Path
     start: float = 0.0
     end: float = np.inf
     phase: float = 0.0
 
-    def origin(self) -> Array:
-        """World offset (3,) of the gait's own path."""
-        _, root = self.gait.at(self.phase)
-        moved = axis_rotation(2, self.heading) @ (root * [1.0, 1.0, 0.0])
-        return np.asarray(np.array([self.x, self.y, 0.0]) - moved)
+    def posed(self, time: float, exposure: float) -> Array:
+        """Vertices (2, V, 3) when an exposure (seconds) about ``time`` begins and ends."""
+        import torch
 
-    def posed(self, time: float, exposure: float, samples: int) -> list[tuple[Array, Array]]:
-        """Vertices and normals at ``samples`` moments of an exposure (seconds) about ``time``."""
-        count, origin = (samples if exposure > 0 else 1), self.origin()
-        steps = (np.arange(count) + 0.5) / count - 0.5
-        moments = time - self.start + self.phase + exposure * steps
-        return [self.figure.pose(self.gait, float(t), self.heading, origin) for t in moments]
+        moments = time - self.start + self.phase + exposure * torch.tensor([-0.5, 0.5])
+        vertices = self.loop.vertices(moments.double()).numpy().astype(np.float64)
+        vertices[..., 1] -= self.phase / self.loop.period_s * self.loop.stride[1]
+        return np.stack([self.path.bend(v) for v in vertices])
 
 
 @dataclass(frozen=True)
@@ -73,25 +67,29 @@ class Truth:
 
 @dataclass(frozen=True)
 class Scene:
-    """Camera, light, background (H, W, 3) and walkers."""
+    """Camera, light, background (H, W, 3) with a wall ``wall`` metres away, and walkers.
+
+    ``exposure`` seconds blurs what moves; ``noise`` is the sensor's (:func:`.render.finish`).
+    """
 
     camera: Camera
     light: Light
     background: Image
     walkers: tuple[Walker, ...]
+    wall: float = 14.0
     exposure: float = 0.010
     noise: float = 0.008
 
     def frame(
-        self, time: float, rng: np.random.Generator, samples: int = 3
+        self, time: float, rng: np.random.Generator
     ) -> tuple[npt.NDArray[np.uint8], list[Truth]]:
         """The picture (H, W, 3) uint8 RGB at ``time`` seconds and who is in it."""
-        present, layers, view = [], [], View(self.camera, self.light)
+        present, layers = [], []
         for walker in self.walkers:
             if walker.start <= time <= walker.end:
                 present.append(walker)
-                posed = walker.posed(time, self.exposure, samples)
-                layers.append(layer(walker.figure, posed, view))
+                posed = walker.posed(time, self.exposure)
+                layers.append(layer(walker.look, posed, self.camera, self.light, self.wall))
         picture, whole, visible = compose(self.background, layers)
         truth = []
         for walker, full, seen in zip(present, whole, visible, strict=True):

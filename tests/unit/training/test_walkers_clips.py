@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from rt_gait.bench.mot import read_ground_truth
+from rt_gait.training.walkers.__main__ import main
 from rt_gait.training.walkers.camera import Camera, project
 from rt_gait.training.walkers.path import Path as Way
 from rt_gait.training.walkers.path import bend
@@ -69,3 +74,80 @@ def test_many_cameras_at_once_see_what_each_sees_alone() -> None:
         np.testing.assert_allclose(depth[n].numpy(), far, atol=1e-9)
     middle = cameras[0].rays()[23:25, 31:33].mean(axis=(0, 1)) * 5.0 + [0.0, 0.0, 2.0]
     np.testing.assert_allclose(cameras[0].project(middle)[0], [32.0, 24.0], atol=1e-9)
+
+
+def test_a_clip_is_a_video_with_its_truth_and_the_same_again(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the rasteriser needs torch")
+    pytest.importorskip("anny", reason="bodies are exported from Anny")
+    cv2 = pytest.importorskip("cv2")
+    size = ["--seconds", "0.4", "--fps", "10", "--size", "160x120", "--seed", "3", "--masks"]
+    for name in ("one", "two"):
+        assert main(["clip", "--walkers", "3", "--out", str(tmp_path / f"{name}.mp4"), *size]) == 0
+    written = sorted(tmp_path.glob("one*"))
+    assert len(written) == 5
+    for path in written:
+        again = path.with_name(path.name.replace("one", "two"))
+        assert path.read_bytes() == again.read_bytes(), path.name
+
+    document = json.loads((tmp_path / "one_truth.json").read_text())
+    video = cv2.VideoCapture(str(tmp_path / "one.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == len(document["frames"]) == 4
+    assert video.read()[1].shape == (120, 160, 3)
+    assert [w["id"] for w in document["walkers"]] == [1, 2, 3]
+
+    boxes = read_ground_truth(tmp_path / "one_gt.txt")
+    known = [(k, w) for k, frame in enumerate(document["frames"], 1) for w in frame]
+    assert len(boxes) == len(known)
+    with np.load(tmp_path / "one_masks.npz") as masks:
+        for k, w in known:
+            x1, y1, x2, y2 = w["box_xyxy_px"]
+            mask = np.unpackbits(masks[f"{k - 1}_{w['id']}"]).reshape(120, 160)
+            rows, columns = np.nonzero(mask)
+            assert x1 <= columns.min() and columns.max() < x2
+            assert y1 <= rows.min() and rows.max() < y2
+            if w["visible"] == 1.0:
+                assert (columns.min(), rows.max() + 1) == (x1, y2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--walkers", "0"], "walkers must be 1 or more"),
+        (["--seconds", "-1"], "seconds must be above 0"),
+        (["--seconds", "soon"], "invalid float"),
+        (["--fps", "0"], "fps must be"),
+        (["--size", "960"], "WIDTHxHEIGHT"),
+        (["--size", "961x540"], "even"),
+        (["--out", "/nowhere/a.mp4"], "folder does not exist"),
+        (["--out", "/"], "this is a folder"),
+        (["--out", "clip.avi"], ".mp4"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_one_line(
+    wrong: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["clip", "--out", "a.mp4", *wrong]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and said in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_who_comes_and_goes_is_told_once() -> None:
+    from rt_gait.training.walkers.clips import event_lines
+
+    def walker(ident: int) -> dict[str, object]:
+        return {"id": ident, "name": None, "box_xyxy_px": [0, 0, 1, 1], "visible": 1.0}
+
+    records = [[walker(1)], [walker(1), walker(2)], [walker(2)]]
+    told = [json.loads(line) for line in event_lines(records, 10).splitlines()]
+    assert [(e["type"], e["frame"], e["id"]) for e in told] == [
+        ("walker.entered", 0, 1),
+        ("walker.entered", 1, 2),
+        ("walker.left", 1, 1),
+    ]
+    assert told[1]["time_secs"] == 0.1

@@ -22,8 +22,10 @@ def test_rays_go_through_the_pixels_they_are_for() -> None:
 
 
 def test_shadows_lie_on_the_ground_away_from_the_lamp() -> None:
-    thrown = CAMERA.ground_shadow(np.array([[0.0, 5.0, 1.0]]), np.array([0.5, 0.0, -1.0]))
+    thrown = CAMERA.cast_shadow(np.array([[0.0, 5.0, 1.0]]), np.array([0.5, 0.0, -1.0]))
     np.testing.assert_allclose(thrown, [[0.5, 5.0, 0.0]])
+    climbs = CAMERA.cast_shadow(np.array([[0.0, 5.0, 1.0]]), np.array([0.0, 1.0, -1.0]), wall=5.4)
+    np.testing.assert_allclose(climbs, [[0.0, 5.4, 0.6]])
 
 
 def _brute(points: np.ndarray, depth: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
