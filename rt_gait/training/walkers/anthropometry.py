@@ -113,6 +113,7 @@ class Tape:
     trunk: Flags
     midline: Flags
     shoulders: Flags
+    acromion: Flags
     foot: Flags
     hand: Flags
     head: Flags
@@ -140,7 +141,8 @@ class Tape:
         trunk = limbs[2].weight + limbs[3].weight < 0.5
         edges = np.concatenate([mesh.faces[:, pair] for pair in ([0, 1], [1, 2], [2, 0])])
         edges = np.unique(np.sort(edges, axis=1), axis=0)
-        high = mesh.vertices[:, 2] > mesh.heads[mesh.bone("lowerarm01.L"), 2]
+        top = mesh.heads[mesh.bone("upperarm01.L")]
+        high = mesh.vertices[:, 2] > mesh.heads[mesh.bone("upperarm02.L"), 2]
         return Tape(
             mesh.bones,
             mesh.faces,
@@ -149,6 +151,7 @@ class Tape:
             trunk,
             (np.abs(mesh.vertices[:, 0]) < 1e-3) & trunk,
             high & (weight("neck01") < 0.5),
+            np.hypot(*(mesh.vertices - top)[:, :2].T) < 0.02,
             weight("foot.L") > 0.5,
             weight("wrist.L") > 0.5,
             weight("head") > 0.5,
@@ -186,9 +189,6 @@ class Tape:
         shoulder, wrist = at("upperarm01.L"), at("wrist.L")
         trunk, head = stand[self.trunk], stand[self.head]
         hips = np.abs(trunk[:, 2] / stature - 0.52) < 0.03
-        above = heads[self.bones.index("upperarm01.L")]
-        near = np.hypot(*(vertices - above)[:, :2].T) < 0.02
-        acromion = float((vertices[near, 2] - above[2]).max(initial=0.0))
         skull = head[head[:, 2] > at("eye.L")[2] + 0.04]
         found = {
             "stature": stature,
@@ -201,7 +201,8 @@ class Tape:
             "hip_height": float(at("upperleg01.L")[2]),
             "knee": float(at("lowerleg01.L")[2]),
             "ankle": float(at("foot.L")[2]),
-            "upper_arm": acromion + float(np.linalg.norm(at("lowerarm01.L") - shoulder)),
+            "upper_arm": float(stand[self.acromion, 2].max() - shoulder[2])
+            + float(np.linalg.norm(at("lowerarm01.L") - shoulder)),
             "forearm": float(np.linalg.norm(wrist - at("lowerarm01.L"))),
             "hand": float(np.linalg.norm(stand[self.hand] - wrist, axis=1).max()),
             "foot": float(np.ptp(stand[self.foot, 1])),

@@ -30,16 +30,16 @@ LIMIT = 2.3
 #: The parameter that each measure is met with: its usual value and how far it may go.
 SOLVED = {
     "stature": ("height", 0.38, 0.0, 1.0),
-    "mass": ("weight", 0.9, 0.0, 1.8),
-    "biacromial": ("measure-shoulder-dist", 0.0, -1.3, 1.3),
+    "mass": ("weight", 0.8, 0.0, 1.6),
+    "biacromial": ("measure-shoulder-dist", 0.2, -1.3, 1.3),
     "chest": ("measure-bust-circ", 0.0, -1.3, 1.3),
-    "waist": ("measure-waist-circ", 0.0, -1.5, 1.5),
-    "buttock": ("measure-hips-circ", 0.0, -1.3, 1.3),
-    "hip_breadth": ("hip-scale-horiz", 0.0, -1.3, 1.3),
-    "crotch": ("upperlegs-height", 0.0, -1.3, 1.3),
-    "knee": ("lowerlegs-height", 0.0, -1.3, 1.3),
+    "waist": ("measure-waist-circ", 0.4, -1.5, 1.5),
+    "buttock": ("hip-scale-depth", 0.3, -1.5, 1.5),
+    "hip_breadth": ("hip-scale-horiz", -0.3, -1.3, 1.3),
+    "crotch": ("upperlegs-height", 0.4, -1.3, 1.3),
+    "knee": ("lowerlegs-height", -0.6, -1.5, 1.3),
     "upper_arm": ("measure-upperarm-length", 0.0, -1.0, 1.0),
-    "forearm": ("measure-lowerarm-length", 0.0, -1.0, 1.0),
+    "forearm": ("measure-lowerarm-length", 0.3, -1.0, 1.0),
     "foot": ("*-foot-scale", 0.0, -1.0, 1.0),
 }
 #: What is left out when the weight is given as a phenotype value.
@@ -52,14 +52,14 @@ STEPS = 7
 
 #: Local changes that go with weight: the change for a body mass index 1 SD up.
 FLESH = {
-    "torso-scale-depth": 0.30,
-    "stomach-pregnant": 0.10,
-    "*-upperarm-fat": 0.30,
+    "torso-scale-depth": 0.35,
+    "stomach-pregnant": 0.15,
+    "*-upperarm-fat": 0.20,
     "*-lowerarm-fat": 0.25,
-    "*-upperleg-fat": 0.30,
-    "*-lowerleg-fat": 0.30,
-    "measure-thigh-circ": 0.15,
-    "measure-calf-circ": 0.30,
+    "*-upperleg-fat": 0.35,
+    "*-lowerleg-fat": 0.35,
+    "measure-thigh-circ": 0.20,
+    "measure-calf-circ": 0.35,
     "measure-neck-circ": 0.40,
     "neck-double": 0.20,
     "head-fat": 0.30,
@@ -76,7 +76,7 @@ FREE = {
     "stomach-tone": 0.30,
     "stomach-pregnant": 0.10,
     "neck-scale-vert": 0.25,
-    "*-upperarm-shoulder-muscle": 0.25,
+    "*-upperarm-shoulder-muscle": 0.20,
     "*-upperarm-muscle": 0.30,
     "*-upperleg-fat": 0.20,
     "*-lowerleg-muscle": 0.30,
@@ -98,6 +98,25 @@ FREE = {
     "*-cheek-bones": 0.25,
     "*-cheek-volume": 0.20,
     "*-ear-scale": 0.25,
+}
+
+#: Local changes of the average man and woman, beside those of :data:`SOLVED`.
+TYPICAL = {
+    "man": {
+        "torso-scale-depth": 0.15,
+        "stomach-pregnant": 0.12,
+        "*-hand-scale": -0.25,
+        "head-scale-horiz": 0.36,
+        "head-scale-depth": -0.25,
+    },
+    "woman": {
+        "torso-scale-horiz": 0.20,
+        "torso-scale-depth": 0.20,
+        "*-upperleg-fat": 0.30,
+        "*-lowerleg-fat": 0.30,
+        "head-scale-horiz": 0.32,
+        "head-scale-depth": 0.46,
+    },
 }
 
 #: Local changes that everybody has: the body is always seen dressed.
@@ -134,11 +153,13 @@ def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
     phenotype = {
         "gender": {"man": 0.05, "woman": 0.95}[sex] + 0.04 * float(rng.uniform(-1, 1)),
         "age": float(rng.uniform(0.68, 0.88)),
-        "muscle": _near(rng, {"man": 0.62, "woman": 0.52}[sex], 0.14),
-        "proportions": _near(rng, 0.25, 0.10),
+        "muscle": _near(rng, {"man": 0.54, "woman": 0.47}[sex], 0.08),
+        "proportions": _near(rng, 0.40, 0.12),
     }
     measures, flesh = _draw_measures(rng, sex, fixed.pop("stature", None), fixed.pop("mass", None))
-    local = {name: _near(rng, 0.0, sd) for name, sd in FREE.items()}
+    local = dict(TYPICAL[sex])
+    for name, spread in FREE.items():
+        local[name] = local.get(name, 0.0) + _near(rng, 0.0, spread)
     for name, more in FLESH.items():
         local[name] = local.get(name, 0.0) + more * flesh
     if unknown := set(fixed) - {*phenotype, "weight"}:
@@ -221,7 +242,7 @@ class AnnyRig:
             usual = np.array([SOLVED[n][1] for n in names])
             gender = {"man": 0.05, "woman": 0.95}[sex]
             body = Body(
-                sex, 0.0, {"gender": gender, "age": 0.75, "muscle": 0.6, "proportions": 0.25}
+                sex, 0.0, {"gender": gender, "age": 0.75, "muscle": 0.5, "proportions": 0.4}
             )
             step = np.where(np.array(names) == "stature", 0.05, 0.3)
             ends = [
