@@ -9,7 +9,8 @@ frame, which any number of cameras then sample (:meth:`Loop.vertices`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ class Part:
     followers: tuple[Follower, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figure:
     """Everything that is seen of somebody, at rest.
 
@@ -156,13 +157,41 @@ class Loop:
         low = phase.long().clamp_(max=count - 1)
         share = (phase - low).float()[:, None, None, None]
         affine = table[low] * (1 - share) + table[low + 1] * share
-        affine[..., 3] += (loops[:, None] * torch.from_numpy(self.stride).to(device)).float()[
-            :, None
-        ]
-        rest = torch.from_numpy(self.figure.vertices.astype(np.float32)).to(device)
-        weights = torch.from_numpy(self.figure.weights).to(device)
-        blended = torch.matmul(weights, affine.flatten(2)).unflatten(2, (3, 4))
-        return torch.einsum("nvij,vj->nvi", blended[..., :3], rest) + blended[..., 3]
+        travel = loops[:, None] * torch.from_numpy(self.stride).to(device)
+        affine[..., 3] += travel.float()[:, None]
+        return skin(self.figure, affine)
+
+
+def skin(figure: Figure, affine: torch.Tensor) -> torch.Tensor:
+    """Posed vertices (N, V, 3) of the figure under its bones' transforms (N, J + K, 3, 4).
+
+    Weights and rest positions make one matrix (V, 4 (J + K)), which is sparse: a few bones move a
+    vertex. Processors take it as it is; on a GPU the dense product is faster.
+    """
+    import torch
+
+    moves = affine.permute(1, 3, 0, 2).flatten(2).flatten(0, 1)
+    if affine.device.type == "cpu":
+        posed = torch.from_numpy(_mover(figure) @ moves.contiguous().numpy())
+    else:
+        posed = _on_gpu(figure, str(affine.device)) @ moves
+    return posed.view(len(figure.vertices), len(affine), 3).transpose(0, 1)
+
+
+@lru_cache(maxsize=4)
+def _mover(figure: Figure) -> Any:
+    from scipy import sparse
+
+    rest = np.pad(figure.vertices, ((0, 0), (0, 1)), constant_values=1.0)
+    full = figure.weights[:, :, None] * rest[:, None].astype(np.float32)
+    return sparse.csr_matrix(full.reshape(len(rest), -1))
+
+
+@lru_cache(maxsize=4)
+def _on_gpu(figure: Figure, device: str) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(_mover(figure).toarray()).to(device)
 
 
 def _trail(turn: Array, follower: Follower, period_s: float) -> Array:

@@ -170,8 +170,8 @@ def instance_maps(
         )
         faces = torch.from_numpy(loop.figure.faces).to(device)
         mask = cover(pixels, faces, camera.height_px, camera.width).bool()
-        far = depth.median(dim=1).values[:, None, None]
+        far = depth.mean(dim=1)[:, None, None]
         front = mask & (far < nearest)
-        out[front] = k + 1
+        out.masked_fill_(front, k + 1)
         nearest = torch.where(front, far, nearest)
     return out
