@@ -1,10 +1,6 @@
-"""Tape measures of a body, and what they are in people.
+"""Tape measures of a body, and a population of drawn bodies next to people.
 
-Published figures are of ANSUR II (Gordon et al. 2014, "2012 Anthropometric Survey of U.S. Army
-Personnel: Methods and Summary Statistics", NATICK/TR-15/007): 4,082 men and 1,986 women aged 17 to
-58; means, standard deviations and correlations are computed from its public data. They are about
-as tall as adults of high-income countries (NCD-RisC, eLife 2016;5:e13410), and fit for service.
-Bodies are measured as people are, standing with the legs together and the arms hanging.
+Bodies are measured as people are: standing, the legs together and the arms hanging.
 """
 
 from __future__ import annotations
@@ -16,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .ansur import PUBLISHED, SEXES
 from .body_model import BodyMesh
 
 Array = npt.NDArray[np.float64]
@@ -26,57 +23,8 @@ Flags = npt.NDArray[np.bool_]
 #: kg/l by the relation of Siri (1961), density = 495 / (450 + fat%); about 3 l of air are in it.
 DENSITY = 1000.0
 
-SEXES = ("man", "woman")
-
-#: Mean and standard deviation, metres and kilograms, of men and of women in ANSUR II.
-PUBLISHED = {
-    "stature": ((1.7562, 0.0686), (1.6285, 0.0642)),
-    "mass": ((85.52, 14.22), (67.76, 10.99)),
-    "biacromial": ((0.4157, 0.0192), (0.3654, 0.0183)),
-    "chest": ((1.0587, 0.0874), (0.9469, 0.0827)),
-    "waist": ((0.9406, 0.1117), (0.8609, 0.0999)),
-    "buttock": ((1.0195, 0.0767), (1.0213, 0.0759)),
-    "hip_breadth": ((0.3457, 0.0242), (0.3538, 0.0267)),
-    "crotch": ((0.8459, 0.0465), (0.7823, 0.0446)),
-    "knee": ((0.4917, 0.0266), (0.4659, 0.0271)),
-    "upper_arm": ((0.3352, 0.0175), (0.3112, 0.0172)),
-    "forearm": ((0.2679, 0.0154), (0.2413, 0.0152)),
-    "foot": ((0.2712, 0.0131), (0.2463, 0.0124)),
-    "bmi": ((27.69, 4.04), (25.50, 3.49)),
-    "bideltoid": ((0.5104, 0.0325), (0.4503, 0.0287)),
-    "hip_height": ((0.9009, 0.0492), (0.8454, 0.0447)),
-    "ankle": ((0.0729, 0.0057), (0.0628, 0.0051)),
-    "hand": ((0.1933, 0.0100), (0.1811, 0.0101)),
-    "head_breadth": ((0.1543, 0.0055), (0.1478, 0.0052)),
-    "head_length": ((0.1995, 0.0070), (0.1898, 0.0075)),
-}
-
-#: Correlations, mean of the sexes', of the first twelve measures with those before them in ANSUR
-#: II. The second is of the logarithm of the body mass index, as mass at a stature is skewed.
-CORRELATIONS = (
-    (),
-    (0.03,),
-    (0.55, 0.30),
-    (0.25, 0.86, 0.40),
-    (0.22, 0.87, 0.32, 0.87),
-    (0.36, 0.87, 0.41, 0.79, 0.84),
-    (0.39, 0.76, 0.39, 0.72, 0.77, 0.94),
-    (0.85, -0.06, 0.45, 0.12, 0.09, 0.21, 0.21),
-    (0.83, 0.04, 0.46, 0.20, 0.17, 0.29, 0.28, 0.91),
-    (0.79, 0.10, 0.47, 0.28, 0.25, 0.34, 0.35, 0.80, 0.78),
-    (0.70, 0.06, 0.47, 0.19, 0.16, 0.27, 0.23, 0.79, 0.74, 0.70),
-    (0.72, 0.19, 0.52, 0.29, 0.25, 0.38, 0.36, 0.70, 0.71, 0.63, 0.68),
-)
-
 #: Heights of the slices as a share of stature: ANSUR II's chest, omphalion and buttock heights.
 SLICES = {"chest": 0.727, "waist": 0.601, "buttock": 0.508}
-
-
-def correlations() -> Array:
-    """:data:`CORRELATIONS` as a symmetric matrix (12, 12)."""
-    size = len(CORRELATIONS)
-    lower = np.array([[*row, 1.0, *[0.0] * (size - 1 - len(row))] for row in CORRELATIONS])
-    return np.asarray(lower + lower.T - np.eye(size))
 
 
 class Row(NamedTuple):
@@ -175,7 +123,7 @@ class Tape:
         return moved - floor, joints - floor
 
     def measure(self, vertices: Array, heads: Array) -> dict[str, float]:
-        """All measures of :data:`PUBLISHED`, metres and kilograms, of a body at rest.
+        """All measures of :data:`.ansur.PUBLISHED`, metres and kilograms, of a body at rest.
 
         Stature is that of the rest pose. Lengths of limbs run between joints, but ``upper_arm``,
         which as on people starts at the shoulder's top; ``hand`` is from the wrist's joint.

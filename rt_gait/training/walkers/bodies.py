@@ -3,7 +3,7 @@
 Anny (Apache-2.0; MakeHuman base mesh and shapes, CC0) turns a phenotype (sex, age, muscle, weight,
 height, proportions) and local shape changes into a mesh with a skeleton. A :class:`Body` is the
 small record that says who somebody is: tape measures, drawn together from ANSUR II's means,
-spreads and correlations (:mod:`.anthropometry`), and shape parameters for all that a tape does not
+spreads and correlations (:mod:`.ansur`), and shape parameters for all that a tape does not
 say. :class:`AnnyRig` finds the remaining parameters, and with them the :class:`BodyMesh`.
 """
 
@@ -15,17 +15,14 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from .anthropometry import PUBLISHED, SEXES, Tape, correlations
+from .ansur import PUBLISHED, SEXES, draw_measures
+from .anthropometry import Tape
 from .body_model import BodyMesh, BodyModel, body_model
 
 __all__ = ["AnnyRig", "Body", "BodyMesh", "anny_rig", "draw_body"]
 
 Array = npt.NDArray[np.float64]
 
-#: Statures, metres, that Anny's adults reach.
-STATURES = (1.40, 2.15)
-#: No measure is drawn further from the mean than this many standard deviations.
-LIMIT = 2.3
 
 #: The parameter that each measure is met with: its usual value and how far it may go.
 SOLVED = {
@@ -48,7 +45,7 @@ OF_WEIGHT = ("mass", "chest", "waist", "buttock", "hip_breadth")
 #: Pull of the parameters towards their usual values, in squared standard deviations of a measure.
 STIFFNESS = 0.03
 #: Corrections made to meet the measures.
-STEPS = 7
+STEPS = 6
 
 #: Local changes that go with weight: the change for a body mass index 1 SD up.
 FLESH = {
@@ -127,7 +124,7 @@ ALWAYS = {"nipple-point": -1.0, "nipple-size": -1.0, "breast-point": -1.0}
 class Body:
     """Who somebody is: sex, stature in metres and the model's shape parameters.
 
-    ``measures`` (metres, kilograms, named as in :data:`.anthropometry.PUBLISHED`) are met by
+    ``measures`` (metres, kilograms, named as in :data:`.ansur.PUBLISHED`) are met by
     parameters that are not given in ``phenotype`` and ``local``.
     """
 
@@ -156,7 +153,7 @@ def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
         "muscle": _near(rng, {"man": 0.54, "woman": 0.47}[sex], 0.08),
         "proportions": _near(rng, 0.40, 0.12),
     }
-    measures, flesh = _draw_measures(rng, sex, fixed.pop("stature", None), fixed.pop("mass", None))
+    measures, flesh = draw_measures(rng, sex, fixed.pop("stature", None), fixed.pop("mass", None))
     local = dict(TYPICAL[sex])
     for name, spread in FREE.items():
         local[name] = local.get(name, 0.0) + _near(rng, 0.0, spread)
@@ -173,33 +170,6 @@ def _near(rng: np.random.Generator, mean: float, spread: float) -> float:
     return float(mean + spread * np.clip(rng.normal(), -2.0, 2.0))
 
 
-def _draw_measures(
-    rng: np.random.Generator, sex: str, stature: float | None, mass: float | None
-) -> tuple[dict[str, float], float]:
-    """Measures of one person, and how many standard deviations the body mass index is up."""
-    names = list(SOLVED)
-    mean, spread = (np.array([PUBLISHED[n][SEXES.index(sex)][k] for n in names]) for k in (0, 1))
-    root = np.linalg.cholesky(correlations())
-    free = rng.normal(size=len(names))
-    bmi, wide = PUBLISHED["bmi"][SEXES.index(sex)]
-    ratio = wide / bmi
-    if stature is not None:
-        if not STATURES[0] <= stature <= STATURES[1]:
-            raise ValueError(f"stature {stature} m; expected {STATURES[0]} to {STATURES[1]} m")
-        free[0] = (stature - mean[0]) / spread[0]
-    else:
-        free[0] = np.clip(free[0], -LIMIT, LIMIT)
-    tall = mean[0] + spread[0] * free[0]
-    if mass is not None:
-        wanted = np.log(mass / tall**2 / bmi) / ratio + ratio / 2
-        free[1] = (wanted - root[1, 0] * free[0]) / root[1, 1]
-    score = root @ free
-    score[1:] = np.clip(score[1:], -LIMIT, LIMIT)
-    measures = dict(zip(names, (mean + spread * score).tolist(), strict=True))
-    measures["mass"] = float(bmi * np.exp(ratio * score[1] - ratio**2 / 2) * tall**2)
-    return measures, float(score[1])
-
-
 class AnnyRig:
     """Anny's adults, sized to measure."""
 
@@ -209,17 +179,23 @@ class AnnyRig:
         self._slopes: dict[str, Array] = {}
 
     def mesh(self, body: Body) -> BodyMesh:
-        """The mesh of ``body``: stature to 0.1 mm, the other measures as near as it looks human."""
+        """The mesh of ``body``: stature to 0.1 mm, the other measures as near as it looks human.
+
+        Parameters are found by Broyden's method (Math. Comp. 1965;19:577) on the squared misses.
+        """
         names = ["stature", *body.measures]
         wanted = np.array([body.stature, *body.measures.values()])
         _, usual, low, high = (np.array(v) for v in zip(*(SOLVED[n] for n in names), strict=True))
         slope = self._slope(body.sex)[np.ix_(*[[list(SOLVED).index(n) for n in names]] * 2)]
-        values = usual.copy()
-        normal = slope.T @ slope + STIFFNESS * np.eye(len(names))
+        values, miss = usual.copy(), self._miss(body, names, wanted, usual)
         for _ in range(STEPS):
-            miss = (self._measured(body, names, values) - wanted) / _spread(body.sex, names)
-            values -= np.linalg.solve(normal, slope.T @ miss + STIFFNESS * (values - usual))
-            values = np.clip(values, low, high)
+            normal = slope.T @ slope + STIFFNESS * np.eye(len(names))
+            pull = slope.T @ miss + STIFFNESS * (values - usual)
+            step = np.clip(values - np.linalg.solve(normal, pull), low, high) - values
+            before, values = miss, values + step
+            miss = self._miss(body, names, wanted, values)
+            change = miss - before - slope @ step
+            slope = slope + np.outer(change, step) / (step @ step + 1e-12)
         return self.model.mesh(self._exact(body, names, values))
 
     def _coefficients(self, body: Body, names: list[str], values: Array) -> npt.NDArray[np.float32]:
@@ -229,6 +205,9 @@ class AnnyRig:
             part = phenotype if parameter in ("height", "weight") else local
             part[parameter] = float(value)
         return self.model.coefficients(phenotype, local)
+
+    def _miss(self, body: Body, names: list[str], wanted: Array, values: Array) -> Array:
+        return (self._measured(body, names, values) - wanted) / _spread(body.sex, names)
 
     def _measured(self, body: Body, names: list[str], values: Array) -> Array:
         vertices, heads = self.model.rest(self._coefficients(body, names, values))
