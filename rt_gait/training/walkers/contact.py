@@ -21,6 +21,8 @@ LOAD_HEIGHT = 0.005
 STANCE_SPEED = 0.45
 #: Least clearance of the swinging foot, metres.
 CLEARANCE = 0.012
+#: Most that a heel is raised further than recorded, radians.
+STEEPEST = 0.25
 
 
 def smooth(values: Array, sigma: float) -> Array:
@@ -59,7 +61,7 @@ def joints(mesh: BodyMesh, rotations: Array) -> Array:
 
 def sole_points(mesh: BodyMesh, side: str) -> tuple[Array, Flags]:
     """Rest positions (N, 3) of points of the sole and whether each lies under the toes (N,)."""
-    own = [j for j, b in enumerate(mesh.bones) if b.startswith(("foot", "toe")) and b[-1] == side]
+    own = _foot_bones(mesh, side)
     low = np.flatnonzero(mesh.vertices[:, 2] < 0.022)
     points = mesh.vertices[low[mesh.weights[low][:, own].sum(axis=1) > 0.6]]
     hinge = np.mean([mesh.heads[mesh.bone(f"toe{k}-1.{side}")][1] for k in (1, 2, 3, 4)])
@@ -79,20 +81,28 @@ def sole_offsets(mesh: BodyMesh, rotations: Array, side: str, rigid: bool = Fals
     return out
 
 
+def _foot_bones(mesh: BodyMesh, side: str) -> list[int]:
+    return [j for j, b in enumerate(mesh.bones) if b.startswith(("foot", "toe")) and b[-1] == side]
+
+
+def raise_heel(mesh: BodyMesh, rotations: Array, lift: Array, side: str) -> None:
+    """Turn the foot in place toes down, so that the ankle rises by about ``lift`` (T,) metres."""
+    ankle, hinge = mesh.heads[mesh.bone(f"foot.{side}")], mesh.heads[mesh.bone(f"toe3-1.{side}")]
+    angle = np.minimum(lift / float(np.linalg.norm((hinge - ankle)[:2])), STEEPEST)
+    own = _foot_bones(mesh, side)
+    rotations[:, own] = axis_rotation(0, angle)[:, None] @ rotations[:, own]
+
+
 def bend_toes(
     mesh: BodyMesh, rotations: Array, bearing: Flags, side: str, rate: float = 1.0
-) -> Array:
-    """Rotations with the toes laid flat while the heel is up and the foot bears (T,)."""
+) -> None:
+    """Lay the toes flat in place while the heel is up and the foot bears (T,)."""
     forward = rotations[:, mesh.bone(f"foot.{side}")] @ np.array([0.0, -1.0, 0.0])
     flat = axis_rotation(2, np.arctan2(forward[:, 0], -forward[:, 1]))
     lifted = np.clip(-forward[:, 2] / np.sin(np.radians(10.0)), 0.0, 1.0)
     weight = (0.85 * lifted * smooth(bearing.astype(float), 4.0 * rate))[:, None, None]
     toes = orthonormal((1 - weight) * rotations[:, mesh.bone(f"foot.{side}")] + weight * flat)
-    out = rotations.copy()
-    for j, bone in enumerate(mesh.bones):
-        if bone.startswith("toe") and bone.endswith(side):
-            out[:, j] = toes
-    return out
+    rotations[:, _foot_bones(mesh, side)[1:]] = toes[:, None]
 
 
 def _roll(sole: Array) -> Array:
@@ -166,15 +176,29 @@ def _solve_leg(mesh: BodyMesh, rotations: Array, hip: Array, ankle: Array, side:
             rotations[:, j] = lower_new
 
 
+def _excess(mesh: BodyMesh, reach: Array) -> Array:
+    """How much higher (T,) metres than a straight leg allows a hip is, ankle at ``reach`` (T, 3)."""
+    flat = np.linalg.norm(reach[:, :2], axis=1)
+    return np.asarray(-reach[:, 2] - np.sqrt((mesh.leg_length * 0.9985) ** 2 - flat**2))
+
+
 def plant(
-    mesh: BodyMesh, rotations: Array, path: Array, stance: Flags, rate: float = 1.0
+    mesh: BodyMesh,
+    rotations: Array,
+    path: Array,
+    stance: Flags,
+    rate: float = 1.0,
+    higher: float = 0.0,
 ) -> tuple[Array, Array]:
     """Rotations and root positions (T, 3) of a loop whose bearing feet stay on the ground.
 
     ``path`` (T + 1, 3) is the scaled recorded root path, ``stance`` (T, 2) the bearing feet,
-    ``rate`` the frames of a gait cycle relative to a recording's (120 a second).
+    ``rate`` the frames of a gait cycle relative to a recording's (120 a second). The pelvis is
+    carried at the height that keeps the soles level on average, and ``higher`` metres above. Where
+    a straight leg does not reach the ground the heel rises, and where that is not enough the
+    pelvis sinks.
     """
-    count = len(rotations)
+    count, bearing = len(rotations), stance.T
     stride = np.array([0.0, path[-1, 1], 0.0])
     ramp = (np.arange(count + 1) / count)[:, None]
     root = (path - ramp * (path[-1] - stride))[:count]
@@ -182,24 +206,29 @@ def plant(
     root[:, 2] -= root[:, 2].mean()
     rotations = rotations.copy()
     at = joints(mesh, rotations)
-    sides = list(enumerate("LR"))
-    for k, side in sides:
-        rotations = bend_toes(mesh, rotations, stance[:, k], side, rate)
-    soles = [sole_offsets(mesh, rotations, s) for _, s in sides]
-    ankles = [at[:, mesh.bone(f"foot.{s}")] for _, s in sides]
-    low = [ankles[k][:, 2] + soles[k][..., 2].min(axis=1) + root[:, 2] for k, _ in sides]
-    root[:, 2] -= np.concatenate([low[k][stance[:, k]] for k, _ in sides]).mean()
-    targets = [
-        a + root + _correction(a + root, soles[k], stance[:, k], stride, rate)
-        for k, a in enumerate(ankles)
-    ]
-    hips = [at[:, mesh.bone(f"upperleg01.{s}")] for _, s in sides]
-    over = np.zeros(count)
-    for k, _ in sides:
-        flat = np.linalg.norm((targets[k] - root - hips[k])[:, :2], axis=1)
-        height = np.sqrt((mesh.leg_length * 0.9985) ** 2 - flat**2)
-        over = np.maximum(over, root[:, 2] + hips[k][:, 2] - targets[k][:, 2] - height)
-    root[:, 2] -= smooth(over, 6.0 * rate) + 0.5 * over.std()
-    for k, side in sides:
+    ankles = [at[:, mesh.bone(f"foot.{s}")] for s in "LR"]
+    hips = [at[:, mesh.bone(f"upperleg01.{s}")] for s in "LR"]
+    over, lift = np.zeros((2, count)), np.zeros((count, 2))
+    for last in (False, True):
+        for k, side in enumerate("LR"):
+            raise_heel(mesh, rotations, lift[:, k], side)
+            bend_toes(mesh, rotations, bearing[k], side, rate)
+        soles = [sole_offsets(mesh, rotations, s) for s in "LR"]
+        if not last:
+            low = np.stack([a[:, 2] + s[..., 2].min(axis=1) for a, s in zip(ankles, soles, strict=True)])
+            root[:, 2] -= (low + root[:, 2])[bearing].mean() - higher
+        targets = [
+            a + root + _correction(a + root, s, b, stride, rate)
+            for a, s, b in zip(ankles, soles, bearing, strict=True)
+        ]
+        reach = [t - root - h for t, h in zip(targets, hips, strict=True)]
+        over = np.maximum([_excess(mesh, r) for r in reach], 0.0)
+        lift = smooth((over * bearing).T, 3.0 * rate)
+    worst = over.max(axis=0)
+    for _ in range(3):
+        sink = smooth(worst, 6.0 * rate) + 0.5 * worst.std()
+        root[:, 2] -= sink
+        worst = np.maximum(worst - sink, 0.0)
+    for k, side in enumerate("LR"):
         _solve_leg(mesh, rotations, root + hips[k], targets[k], side)
     return rotations, root

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .clearance import clear_arms
 from .bodies import BodyMesh
+from .clearance import clear_arms
 from .contact import plant, recorded_stance, smooth
 from .mocap import FRAME_RATE, Walk
 from .motion import (
@@ -67,9 +67,16 @@ REST = {
     )
 }
 
-#: Recorded feet are taken to bear for this share of a cycle after they begin to move: it brings
-#: the recorded people's mean stance to the 60 to 62% of force plates (Perry & Burnfield 2010).
-_LATE = 0.03
+#: Shares of a cycle by which recorded feet bear before they are seen to rest (the foot falls from
+#: then on) and after they are seen to move. The recorded people's mean stance becomes 60%, as on
+#: force plates (Perry & Burnfield 2010).
+_EARLY, _LATE = 0.025, 0.01
+
+#: Degrees by which the recorded skeletons' thighs lean too far forward and their shanks too far
+#: back: their knees are more bent than published all through the cycle (Perry & Burnfield 2010).
+_KNEE = {"femur": 6.0, "tibia": -6.0}
+#: Share of the leg length by which the pelvis is carried higher than recorded, for the same reason.
+HIGHER = 0.008
 
 
 def parent(bone: str) -> str | None:
@@ -145,7 +152,8 @@ def put_on(cycle: Cycle, mesh: BodyMesh, frames: int = FRAMES) -> Gait:
     path += np.append(phase, 1.0)[:, None] * stride
     strike, left, right = cycle.contact
     stance = np.stack([phase < left, (phase - strike) % 1.0 < right], axis=1)
-    rotations, root = plant(mesh, rotations, path, stance, frames / (FRAME_RATE * period))
+    rate = frames / (FRAME_RATE * period)
+    rotations, root = plant(mesh, rotations, path, stance, rate, HIGHER * leg)
     return Gait(clear_arms(mesh, rotations), root, stride, period, 1, stance)
 
 
@@ -195,6 +203,7 @@ def describe(walk: Walk) -> Description:
         constant = np.eye(3)
         if bone in REST:
             constant = between(REST[bone], walk.rest_direction[bone])
+            constant = constant @ axis_rotation(0, np.radians(_KNEE.get(bone[1:], 0.0)))
         elif bone in CARRIAGE:
             constant = axis_rotation(0, np.radians(CARRIAGE[bone]))
         elif bone.endswith("foot"):
@@ -220,8 +229,9 @@ def _events(walk: Walk, window: slice, cycles: int) -> tuple[Array, Array]:
     if any(len(s) != cycles for s in strikes):
         raise ValueError(f"{walk.name}: the feet do not step {cycles} times each")
     count = len(bearing)
-    right = np.sort((strikes[1] - strikes[0][0]) % count) + strikes[0][0]
-    return np.stack([strikes[0], right], axis=1).astype(float), bearing.mean(axis=0) + _LATE
+    left, right = (np.sort((s - _EARLY * count / cycles) % count) for s in strikes)
+    right = np.sort((right - left[0]) % count) + left[0]
+    return np.stack([left, right], axis=1), bearing.mean(axis=0) + _EARLY + _LATE
 
 
 def mirror(vector: Array) -> Array:

@@ -70,14 +70,13 @@ def _curves(mesh: BodyMesh, gait: Gait, at: Array, side: str) -> dict[str, Array
         at[:, mesh.bone(f"{n}.{side}")]
         for n in ("upperleg01", "lowerleg01", "foot", "wrist", "upperarm01")
     )
-    trunk = gait.rotations[:, mesh.bone("root")] @ np.array([0.0, 0.0, 1.0])
     thigh, shank = hip - knee, knee - ankle
     toes = gait.rotations[:, mesh.bone(f"foot.{side}")] @ np.array([0.0, -1.0, 0.0])
     cosine = (thigh * shank).sum(axis=1)
     cosine /= np.linalg.norm(thigh, axis=1) * np.linalg.norm(shank, axis=1)
     arm = shoulder - wrist
     return {
-        "hip": np.degrees(_pitch(trunk) - _pitch(thigh)),
+        "hip": np.degrees(-_pitch(thigh)),
         "knee": np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))),
         "ankle": np.degrees(_pitch(shank) + np.arcsin(toes[:, 2])),
         "arm": np.degrees(-_pitch(arm)),
