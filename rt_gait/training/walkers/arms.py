@@ -93,7 +93,7 @@ def pose(mesh: BodyMesh, side: str, name: str, room: float = 0.0) -> Pose:
         along, palm = of(-0.30, -0.25, 0.92), of(-0.25, 0.85, 0.45)
         return Pose(wrist, along, palm, down, "spine01", 0.05, 0.40)
     if name == "umbrella":
-        wrist = shoulder + of(-0.10 * arm, -0.50 * arm - room, -0.28 * arm)
+        wrist = shoulder + of(-0.02 * arm, -0.50 * arm - room, -0.28 * arm)
         return Pose(wrist, of(-0.35, -0.80, 0.45), inwards, down, "spine01", 0.06, 0.85)
     wrist = shoulder + of(-0.26 * arm, -0.24 * arm - room, -0.36 * arm)
     return Pose(wrist, of(-0.45, -0.15, 0.85), of(0.1, 1.0, 0.1), down, "spine01", 0.04, 0.75)

@@ -12,7 +12,7 @@ from .bodies import BodyMesh
 from .figure import Follower, Part
 from .garments import Measures
 from .palette import Colour
-from .parts import box, circle, hanging, hollow, rigid, rod, skinned
+from .parts import Shape, box, circle, hanging, hollow, rigid, rod, skinned
 from .rotations import exp
 
 Array = npt.NDArray[np.float64]
@@ -64,15 +64,36 @@ def _round(points: Array, centre: Array, count: int) -> Array:
     return np.asarray(centre + radius[:, None] * way)
 
 
+def _band(points: Array, upper: Array, lower: Array, width: float) -> Shape:
+    """A strap round the trunk's ``points`` (P, 3) through ``upper`` and ``lower`` (x, z)."""
+    length = float(np.linalg.norm(upper - lower))
+    along = (upper - lower) / length
+    flat = points[:, [0, 2]] - lower
+    near = np.abs(flat @ np.array([-along[1], along[0]])) < 0.03
+    near &= (flat @ along > -0.02) & (flat @ along < length + 0.05)
+    plane = np.column_stack([flat[near] @ along, points[near, 1]])
+    middle = np.array([0.5 * length, float(np.median(plane[:, 1]))])
+    ring = _round(np.vstack([plane, [[0.0, middle[1]]]]), middle, 64)
+    outwards = ring - middle
+    outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
+    ring = ring + 0.009 * outwards
+
+    def world(values: Array) -> Array:
+        return np.column_stack([values[:, 0] * along[0], values[:, 1], values[:, 0] * along[1]])
+
+    path = world(ring) + np.array([lower[0], 0.0, lower[1]])
+    return rod(path, width, True, world(outwards))
+
+
 def _backpack(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
     torso = _torso(mesh)
-    points, m = dressed[torso], Measures.of(mesh)
+    points = dressed[torso]
     width, depth, height = load.size
-    top = float(mesh.heads[mesh.bone("upperarm01.L")][2]) - 0.01
-    z = np.array([top - height, top])
-    near = points[(points[:, 2] > z[0]) & (points[:, 2] < z[1]) & (np.abs(points[:, 0]) < 0.1)]
+    arm = mesh.heads[mesh.bone("upperarm01.L")]
+    top, low = float(arm[2]) - 0.01, float(arm[2]) - 0.01 - height
+    near = points[(points[:, 2] > low) & (points[:, 2] < top) & (np.abs(points[:, 0]) < 0.1)]
     back = float(np.quantile(near[:, 1], 0.97))
-    centre = np.array([0.0, back + depth / 2.0 - 0.012, z.mean()])
+    centre = np.array([0.0, back + depth / 2.0 - 0.012, (low + top) / 2.0])
     pack = box(centre, np.array([width, depth, height]), 3.2)
     pocket = box(
         centre + np.array([0.0, 0.5 * depth, -0.2 * height]),
@@ -81,23 +102,17 @@ def _backpack(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
     )
     made = pack + pocket
     weights = rigid(mesh, {}, len(made.vertices))
-    high = np.clip((made.vertices[:, 2] - z[0]) / height, 0.0, 1.0)
+    high = np.clip((made.vertices[:, 2] - low) / height, 0.0, 1.0)
     weights[:, mesh.bone("spine01")] = 0.3 + 0.7 * high
     weights[:, mesh.bone("spine03")] = 0.7 - 0.7 * high
     out = [Part("backpack", made.vertices, made.faces, weights, load.colour)]
-    dark = _darker(load.colour)
+    end = max(low + 0.06, float(arm[2]) - 0.36)
+    beside = points[np.abs(points[:, 2] - end) < 0.03]
+    side = float(np.abs(beside[:, 0]).max()) if len(beside) else float(arm[0])
     for sign in (1.0, -1.0):
-        x = sign * 0.55 * float(mesh.heads[mesh.bone("upperarm01.L")][0])
-        strip = points[(np.abs(points[:, 0] - x) < 0.03) & (points[:, 2] > z[0] - 0.02)]
-        middle = np.array([float(np.median(strip[:, 1])), (z.mean() + m.collar) / 2.0])
-        flat = _round(strip[:, 1:], middle, 40) + 0.0
-        outwards = flat - middle
-        outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
-        flat = flat + 0.004 * outwards
-        path = np.column_stack([np.full(40, x), flat])
-        normal = np.column_stack([np.zeros(40), outwards])
-        strap = rod(path, 0.05, True, normal)
-        out.append(skinned(mesh, "strap", strap, dark, torso))
+        upper = np.array([sign * 0.52 * arm[0], arm[2] + 0.03])
+        strap = _band(points, upper, np.array([sign * 0.97 * side, end]), 0.05)
+        out.append(skinned(mesh, "strap", strap, _darker(load.colour), torso))
     return out
 
 
@@ -109,31 +124,15 @@ def _shoulder_bag(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
     low = points[np.abs(points[:, 2] - m.hip) < 0.05]
     hip = np.array([sign * (np.abs(low[:, 0]).max() + 0.012), m.hip + 0.02])
     arm = mesh.heads[mesh.bone("upperarm01.L")]
-    shoulder = np.array([-sign * 0.55 * arm[0], arm[2] + 0.05])
-    along = (shoulder - hip) / np.linalg.norm(shoulder - hip)
-    across = np.array([-along[1], along[0]])
-    flat = points[:, [0, 2]] - hip
-    near = np.abs(flat @ across) < 0.025
-    plane = np.column_stack([flat[near] @ along, points[near, 1]])
-    middle = np.array([0.5 * float(np.linalg.norm(shoulder - hip)), float(np.median(plane[:, 1]))])
-    ring = _round(np.vstack([plane, [[0.0, middle[1]]]]), middle, 48)
-    outwards = ring - middle
-    outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
-    ring = ring + 0.005 * outwards
-
-    def world(values: Array) -> Array:
-        return np.column_stack([values[:, 0] * along[0], values[:, 1], values[:, 0] * along[1]])
-
-    path = world(ring) + np.array([hip[0], 0.0, hip[1]])
-    strap = rod(path, 0.035, True, world(outwards))
-    dark = _darker(load.colour)
-    anchor = np.array([hip[0], middle[1], hip[1]])
+    shoulder = np.array([-sign * 0.52 * arm[0], arm[2] + 0.05])
+    strap = _band(points, shoulder, hip, 0.035)
+    anchor = np.array([hip[0], float(np.median(low[:, 1])), hip[1]])
     centre = anchor + np.array([sign * (depth / 2.0 + 0.004), 0.0, 0.02 - height / 2.0])
     bag = box(centre, np.array([depth, width, height]))
-    hung = Follower("root", tuple(anchor.tolist()), 0.08, 0.5)
+    hung = Follower("root", (float(anchor[0]), float(anchor[1]), float(anchor[2])), 0.08, 0.5)
     return [
         hanging(mesh, "shoulder bag", bag, load.colour, hung),
-        skinned(mesh, "strap", strap, dark, torso),
+        skinned(mesh, "strap", strap, _darker(load.colour), torso),
     ]
 
 
@@ -142,7 +141,7 @@ def _in_hand(mesh: BodyMesh, load: Load) -> list[Part]:
     at, hand = grip(mesh, load.side, "hang")
     turn = hung_turn(hand, 0.0).T
     width, depth, height = load.size
-    drop = 0.13 if load.kind == "handbag" else 0.22
+    drop = 0.13 if load.kind == "handbag" else 0.16
     angle = np.linspace(0.0, np.pi, 13)
     local = np.stack([0 * angle, 0.27 * width * np.cos(angle), drop * (np.sin(angle) ** 0.7)], -1)
     handle = rod(local - [0.0, 0.0, drop], 0.014)
@@ -180,7 +179,7 @@ def _phone(mesh: BodyMesh, load: Load) -> list[Part]:
 def _umbrella(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
     at, hand = grip(mesh, load.side, "umbrella")
     s = 1.0 if load.side == "L" else -1.0
-    turn = hung_turn(hand, 0.12).T @ exp(np.array([-0.16, -0.14 * s, 0.0]))
+    turn = hung_turn(hand, 0.12).T @ exp(np.array([-0.18, -0.09 * s, 0.0]))
     held = pose(mesh, load.side, "umbrella").wrist[2] + 0.05
     radius, rise = load.size[0] / 2.0, load.size[1]
     length = float(dressed[:, 2].max()) - held + rise + load.size[2]

@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 LAG_S = 0.08
 #: Largest swinging share, at the hem.
 SWING = 0.35
+#: How far cloth below the knee follows the shank rather than the thigh.
+SHANK = 0.55
 #: Thickness of the cloth, metres.
 THICKNESS = 0.004
 
@@ -31,20 +33,33 @@ def _step(x: Array) -> Array:
     return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
+def _trunk(mesh: BodyMesh, z: Array) -> Array:
+    """Weights (V, J) of points at rest heights ``z``, shared by the bones of the trunk."""
+    names = ("root", "spine04", "spine03", "spine02", "spine01")
+    heights = [float(mesh.heads[mesh.bone(n)][2]) for n in names]
+    weights = np.zeros((len(z), len(mesh.bones)))
+    for k, name in enumerate(names):
+        weights[:, mesh.bone(name)] = np.interp(z, heights, np.eye(len(names))[k])
+    return weights
+
+
 def _weights(mesh: BodyMesh, points: Array, hem: float, m: Measures) -> tuple[Array, list[str]]:
     """Weights (V, J + K) of the points of a tube and the bones that its K followers trail."""
     bones, z = len(mesh.bones), points[:, 2]
-    thigh = _step((m.hip + 0.06 - z) / 0.16)
-    shank = _step((m.knee + 0.05 - z) / 0.14)
+    thigh = _step((m.hip + 0.10 - z) / 0.24)
+    shank = SHANK * _step((m.knee + 0.02 - z) / 0.20)
     swing = SWING * np.clip((m.hip - z) / max(m.hip - hem, 0.05), 0.0, 1.0)
-    left = _step(0.5 + points[:, 0] / 0.10)
-    names = [f"{n}.{s}" for n in ("upperleg01", "lowerleg01") for s in "LR"]
+    between = 0.14 + 0.2 * np.clip((z - m.hip) / 0.2 + 1.0, 0.0, 1.0)
+    left = _step(0.5 + points[:, 0] / between)
+    joints = ("upperleg01", "lowerleg01") if hem < m.knee else ("upperleg01",)
+    names = [f"{n}.{s}" for n in joints for s in "LR"]
     weights = np.zeros((len(points), bones + len(names)))
-    weights[:, mesh.bone("root")] = 1.0 - thigh
+    weights[:, :bones] = (1.0 - thigh)[:, None] * _trunk(mesh, z)
     for k, name in enumerate(names):
         share = thigh * (left if name.endswith("L") else 1.0 - left)
-        share = share * (shank if name.startswith("lower") else 1.0 - shank)
-        weights[:, mesh.bone(name)] = share * (1.0 - swing)
+        if len(joints) > 1:
+            share = share * (shank if name.startswith("lower") else 1.0 - shank)
+        weights[:, mesh.bone(name)] += share * (1.0 - swing)
         weights[:, bones + k] = share * swing
     return weights, names
 
@@ -68,6 +83,7 @@ def tube(
     way = circle(64)
     reach = sections(points, heights, way, centre)
     reach = 0.5 * reach + 0.25 * (np.roll(reach, 1, axis=1) + np.roll(reach, -1, axis=1))
+    reach = np.maximum.accumulate(reach, axis=0)
     depth = np.linspace(0.0, 1.0, len(heights))
     stand = np.interp(depth, np.linspace(0.0, 1.0, len(off)), off)
     below = np.arctan2(way[:, 1], way[:, 0]) * 9.0
@@ -95,8 +111,9 @@ def cloth_parts(mesh: BodyMesh, dressed: Array, outfit: Outfit) -> tuple[Part, .
         top = m.waist - outfit.hem + 0.03
         off = np.array([0.004, 0.012, 0.4 * skirt.flare, 0.75 * skirt.flare, skirt.flare])
         out.append(tube(mesh, dressed, "skirt", skirt.colour, (top, m.leg(skirt.hem), off)))
-    if coat is not None and coat.hem > 0.0:
-        flare = 0.030 + 0.05 * coat.hem
-        off = np.array([-0.006, 0.006, 0.012 + 0.5 * flare, flare, flare])
-        out.append(tube(mesh, dressed, "coat", coat.colour, (m.hip + 0.06, m.leg(coat.hem), off)))
+    if coat is not None:
+        flare = 0.02 + 0.05 * coat.hem
+        off = np.array([-0.006, 0.004, 0.006, 0.5 * flare, 0.8 * flare, flare])
+        shape = (m.waist + 0.06, m.leg(coat.hem), off)
+        out.append(tube(mesh, dressed, "coat", coat.colour, shape))
     return tuple(out)

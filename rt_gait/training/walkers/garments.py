@@ -176,7 +176,8 @@ class Measures:
         """Landmarks of a mesh: joints of the skeleton."""
         names = ("spine04", "upperleg01.L", "lowerleg01.L", "foot.L", "neck01")
         at = [mesh.heads[mesh.bone(n)] for n in names]
-        return Measures(*(float(a[2]) for a in at), nape=float(at[-1][1]))
+        waist, hip, knee, ankle, collar = (float(a[2]) for a in at)
+        return Measures(waist, hip, knee, ankle, collar, nape=float(at[-1][1]))
 
     def leg(self, share: float) -> float:
         """Height of a point of the leg: ``share`` 0 at the hip, 1 at the ankle."""
@@ -242,7 +243,7 @@ def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
     on = regions(f, outfit, m)
     _, mean = _incidence(len(mesh.vertices), mesh.faces.tobytes())
     cloth = (on["shirt"] | on["legs"] | on["coat"]).astype(float)
-    pull = 0.6 * (mean @ (mean @ cloth))[:, None] * (0.5 if outfit.looseness < 0.006 else 1.0)
+    pull = 0.6 * (mean @ (mean @ cloth))[:, None]
     smoothed = mesh.vertices.copy()
     for _ in range(40):
         smoothed += pull * (mean @ smoothed - smoothed)

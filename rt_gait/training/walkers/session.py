@@ -15,10 +15,11 @@ import numpy.typing as npt
 from .arms import place, pose
 from .bodies import Body, BodyMesh
 from .carried import LOADS, Load, carried_parts
+from .clearance import clear_arms
 from .cloth import cloth_parts
 from .figure import Figure
 from .garments import FIELDS, Coat, Outfit, Skirt, draw_outfit, dress, fields
-from .headwear import hair, hat
+from .headwear import HATS, hair, hat
 from .motion import Gait
 from .palette import BAGS, COATS, HAIR, SHIRTS, SKIN, TROUSERS, pick
 
@@ -92,7 +93,7 @@ def _clothes(rng: np.random.Generator, outfit: Outfit, clothing: str) -> Outfit:
     fit = {"tight": (0.001, 0.0045), "loose": (0.029, 0.045)}.get(clothing, (0.008, 0.024))
     outfit = replace(outfit, looseness=float(rng.uniform(*fit)))
     if clothing == "coat":
-        hem = float(rng.choice([0.0, rng.uniform(0.2, 0.5), rng.uniform(0.5, 0.75)]))
+        hem = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.7)]))
         down = bool(rng.random() < 0.4)
         thick = float(rng.uniform(0.038, 0.06) if down else rng.uniform(0.024, 0.04))
         coat = Coat(pick(rng, COATS), thick, hem, down)
@@ -124,6 +125,29 @@ def _draw_load(rng: np.random.Generator, carrying: str) -> Load:
     return Load(kind, side, (width, depth, height), pick(rng, BAGS), bool(straps))
 
 
+def _shoes(rng: np.random.Generator, outfit: Outfit) -> Outfit:
+    """``outfit`` with flat shoes, trainers or boots."""
+    kind, boot, sole = rng.random(), rng.uniform(0.25, 0.8), rng.uniform(0.012, 0.017)
+    if kind < 0.18:
+        return replace(outfit, boot=float(boot), sole=0.014)
+    return replace(outfit, sole=float(sole)) if kind < 0.6 else outfit
+
+
+def _head(rng: np.random.Generator, session: Session) -> Session:
+    """``session`` with hair and hat."""
+    style = str(rng.choice(["long", "bun", "ponytail"]))
+    cold = session.outfit.coat is not None
+    odds = [0.55, 0.1, 0.3, 0.05] if cold else [0.8, 0.12, 0.02, 0.06]
+    return replace(
+        session,
+        hair=style if session.outfit.long_hair else "short",
+        hair_length=float(rng.uniform(0.05, 0.28)),
+        hat=str(rng.choice(HATS, p=odds)),
+        hat_colour=pick(rng, COATS + SHIRTS),
+        brim=float(rng.uniform(0.05, 0.09)),
+    )
+
+
 def draw_session(
     seed: int, body: Body, clothing: str | None = None, carrying: str | None = None
 ) -> Session:
@@ -135,36 +159,18 @@ def draw_session(
     """
     _one_of(clothing, CLOTHING, "clothing")
     _one_of(carrying, CARRYING, "carrying")
-    rng = np.random.default_rng([seed, 3])
+    choice, fit, feet, top, load = (np.random.default_rng([seed, 3, k]) for k in range(5))
     woman = body.sex == "woman"
     odds = [0.12, 0.40, 0.15, 0.15, 0.18] if woman else [0.10, 0.52, 0.20, 0.18, 0.0]
-    drawn = str(rng.choice(CLOTHING, p=odds))
-    thing = str(rng.choice(CARRYING, p=[0.46, 0.16, 0.12, 0.10, 0.08, 0.08]))
+    drawn = str(choice.choice(CLOTHING, p=odds))
+    thing = str(choice.choice(CARRYING, p=[0.46, 0.16, 0.12, 0.10, 0.08, 0.08]))
     who = np.random.default_rng([round(body.stature * 1e6), 3])
     outfit = replace(
-        _clothes(rng, draw_outfit(seed, body), clothing or drawn),
+        _clothes(fit, draw_outfit(seed, body), clothing or drawn),
         skin=SKIN[who.integers(len(SKIN))],
         hair=pick(who, HAIR),
     )
-    shoes = rng.random()
-    if shoes < 0.18:
-        outfit = replace(outfit, boot=float(rng.uniform(0.25, 0.8)), sole=0.014)
-    elif shoes < 0.6:
-        outfit = replace(outfit, sole=float(rng.uniform(0.012, 0.017)))
-    style = str(rng.choice(["long", "bun", "ponytail"])) if outfit.long_hair else "short"
-    cold = outfit.coat is not None
-    hats = ["none", "cap", "woolly", "brimmed"]
-    worn = str(rng.choice(hats, p=[0.55, 0.1, 0.3, 0.05] if cold else [0.8, 0.12, 0.02, 0.06]))
-    return Session(
-        outfit,
-        _draw_load(rng, carrying or thing),
-        style,
-        float(rng.uniform(0.05, 0.28)),
-        worn,
-        pick(rng, COATS + SHIRTS),
-        float(rng.uniform(0.05, 0.09)),
-        seed,
-    )
+    return _head(top, Session(_shoes(feet, outfit), _draw_load(load, carrying or thing), seed=seed))
 
 
 def dress_figure(mesh: BodyMesh, session: Session) -> Figure:
@@ -172,24 +178,29 @@ def dress_figure(mesh: BodyMesh, session: Session) -> Figure:
     outfit = session.outfit
     dressed = dress(mesh, outfit)
     parts = [*cloth_parts(mesh, dressed, outfit)]
-    if not (session.hat != "none" and session.hair == "bun"):
-        parts += hair(mesh, dressed, session.hair, outfit.hair, session.hair_length)
+    hatted = session.hat != "none"
+    parts += hair(mesh, dressed, session.hair, outfit.hair, session.hair_length, hatted=hatted)
     parts += hat(mesh, dressed, session.hat, session.hat_colour, session.brim)
     parts += carried_parts(mesh, dressed, session.load)
     return Figure.join(mesh, dressed, tuple(parts))
 
 
 def hold(gait: Gait, mesh: BodyMesh, session: Session) -> Gait:
-    """``gait`` with the arm that ``session`` needs posed; the other arm stays as it was."""
+    """``gait`` with the arm that ``session`` needs posed; the other arm stays as it was.
+
+    Only a coat moves both: outwards, until they hang clear of it.
+    """
     load, outfit = session.load, session.outfit
     bulk = outfit.coat.thickness if outfit.coat is not None else 0.5 * outfit.looseness
+    if outfit.coat is not None:
+        gait = replace(gait, rotations=clear_arms(mesh, gait.rotations, 0.01 + 0.7 * bulk))
     poses = {"pocket": "pocket", "phone": "phone", "umbrella": "umbrella"}
     poses |= {"handbag": "hang", "shopping bag": "hang", "shoulder bag": "beside"}
     name = "strap" if load.gripped else poses.get(load.kind)
     if name is None:
         return gait
-    room = bulk + (load.size[1] if name in ("hang", "beside") else 0.0)
-    return place(gait, mesh, load.side, pose(mesh, load.side, name, room))
+    depth = {"hang": 0.5, "beside": 1.0}.get(name, 0.0) * load.size[1]
+    return place(gait, mesh, load.side, pose(mesh, load.side, name, bulk + depth))
 
 
 def surface_fields(figure: Figure) -> Array:

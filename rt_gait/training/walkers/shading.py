@@ -70,7 +70,7 @@ def _face(f: dict[str, Array], colour: Array, outfit: Outfit) -> None:
 
 
 def _strands(f: dict[str, Array]) -> Array:
-    return np.asarray(1.0 + 0.18 * np.sin(f["face_x"] * 420 + 6 * np.sin(f["face_z"] * 60)))
+    return np.asarray(1.0 + 0.08 * np.sin(f["face_x"] * 420 + 3 * np.sin(f["face_z"] * 40)))
 
 
 def _coat(f: dict[str, Array], colour: Array, coat: Coat, on: Flags, m: Measures) -> None:
