@@ -11,9 +11,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,24 +22,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .population import Population, Recording, lighten
+from .population import Population, Recording
 from .sequences import Takes, crops, segmented, silhouettes
-from .takes import free_takes
+from .takes import free_takes, laboratory_takes
 
 #: Subjects in one shard.
 SHARD_SUBJECTS = 25
 LAYOUT = 1
 
+#: A row of the manifest and the frames (T, 64, 44) uint8.
+Sequence = tuple[dict[str, Any], npt.NDArray[np.uint8]]
+
 
 @dataclass(frozen=True)
 class Order:
-    """What a data set is to hold: ``subjects`` per split; ``views``, ``frames`` of every walk."""
+    """What a data set is to hold: ``subjects`` per split; ``views``, ``frames`` of every walk.
+
+    ``laboratory`` lists the directions (degrees) of fixed cameras; without it views are free.
+    """
 
     subjects: dict[str, int]
     population: Population
     views: int
     frames: int
     noise: bool = True
+    laboratory: tuple[float, ...] = ()
 
 
 def shares(subjects: int, parts: tuple[float, float, float]) -> dict[str, int]:
@@ -66,37 +73,42 @@ def film(
     return pictures.cpu().numpy(), kept.cpu().numpy()
 
 
-def _subject(order: Order, split: str, number: int) -> list[Recording]:
-    return lighten(order.population.recordings(split, number))
-
-
-def _one_thread() -> None:
+def _subject(order: Order, split: str, number: int, device: str) -> list[Sequence]:
     import cv2
+    import torch
 
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    out = []
+    for walk in order.population.recordings(split, number):
+        rng = np.random.default_rng([walk.seed, 1])
+        if order.laboratory:
+            takes = laboratory_takes(rng, np.array(order.laboratory), order.frames)
+        else:
+            takes = free_takes(rng, order.views, order.frames)
+        pictures, kept = film(walk, takes, order.noise, device)
+        out += [(_row(walk, takes, k), pictures[k][kept[k]]) for k in range(len(kept))]
+    return out
 
 
-def recordings(order: Order, split: str, pool: Executor) -> Iterator[list[Recording]]:
-    """The walks of every subject of a split in order, made some subjects ahead by ``pool``."""
-    waiting: list[Any] = []
-    for number in range(order.subjects[split]):
-        waiting.append(pool.submit(_subject, order, split, number))
-        if len(waiting) > 24:
-            yield waiting.pop(0).result()
-    for future in waiting:
-        yield future.result()
+def sequences(order: Order, split: str, workers: int, device: str) -> Iterator[Sequence]:
+    """Every sequence of a split in order: its row of the manifest and its kept frames (T, 64, 44).
 
-
-def sequences(
-    order: Order, split: str, pool: Executor, device: str
-) -> Iterator[tuple[dict[str, Any], npt.NDArray[np.uint8]]]:
-    """Every sequence of a split: its row of the manifest and its kept frames (T, 64, 44)."""
-    for walks in recordings(order, split, pool):
-        for walk in walks:
-            takes = free_takes(np.random.default_rng([walk.seed, 1]), order.views, order.frames)
-            pictures, kept = film(walk, takes, order.noise, device)
-            for k in range(order.views):
-                yield _row(walk, takes, k), pictures[k][kept[k]]
+    ``workers`` processes work ahead, each on a subject of its own; 0 works in this process.
+    """
+    numbers = range(order.subjects[split])
+    if not workers:
+        for number in numbers:
+            yield from _subject(order, split, number, device)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        waiting: deque[Future[list[Sequence]]] = deque()
+        for number in numbers:
+            waiting.append(pool.submit(_subject, order, split, number, device))
+            if len(waiting) > 2 * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
 
 
 def _row(walk: Recording, takes: Takes, k: int) -> dict[str, Any]:
@@ -116,13 +128,6 @@ def _row(walk: Recording, takes: Takes, k: int) -> dict[str, Any]:
     }
 
 
-def pool(workers: int) -> Executor:
-    """``workers`` processes, or one thread for 0; started fresh, so that a GPU may be in use."""
-    if not workers:
-        return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, get_context("spawn"), _one_thread)
-
-
 def make(order: Order, out: Path, device: str, workers: int = 0) -> dict[str, Any]:
     """Write a data set to the empty or new folder ``out``; what ``dataset.json`` says.
 
@@ -135,17 +140,13 @@ def make(order: Order, out: Path, device: str, workers: int = 0) -> dict[str, An
     if any(out.iterdir()):
         raise ValueError(f"{out} is not empty: name a new folder")
     hashes: dict[str, str] = {}
-    with ExitStack() as stack:
-        helpers = stack.enter_context(pool(workers))
-        writer = stack.enter_context(ThreadPoolExecutor(1))
-        table = stack.enter_context((out / "manifest.csv").open("w", newline=""))
-        rows = _Rows(table)
-        pending = []
+    with (out / "manifest.csv").open("w", newline="") as table, ThreadPoolExecutor(4) as writers:
+        rows, pending = _Rows(table), deque[Future[dict[str, str]]]()
         for split in order.subjects:
-            for name, pictures, start in _shards(order, split, rows, helpers, device):
-                pending.append(writer.submit(_write, out / name, pictures, start))
-                while len(pending) > 2:
-                    hashes.update(pending.pop(0).result())
+            for name, pictures, start in _shards(order, split, rows, workers, device):
+                pending.append(writers.submit(_write, out / name, pictures, start))
+                while len(pending) > 8:
+                    hashes.update(pending.popleft().result())
         for job in pending:
             hashes.update(job.result())
     about = {
@@ -177,11 +178,11 @@ class _Rows:
 
 
 def _shards(
-    order: Order, split: str, rows: _Rows, helpers: Executor, device: str
+    order: Order, split: str, rows: _Rows, workers: int, device: str
 ) -> Iterator[tuple[str, list[npt.NDArray[np.uint8]], list[int]]]:
     pictures: list[npt.NDArray[np.uint8]] = []
     number, start = 0, [0]
-    for row, own in sequences(order, split, helpers, device):
+    for row, own in sequences(order, split, workers, device):
         if row["subject"] // SHARD_SUBJECTS != number:
             yield f"{split}-{number:04d}.npz", pictures, start
             number, pictures, start = number + 1, [], [0]

@@ -12,15 +12,13 @@ gaits equal and only bodies different.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from .dataset import Order, film, pool, recordings
+from .dataset import Order, sequences
 from .population import CASIA_B, Population
-from .takes import laboratory_takes
 
 Floats = npt.NDArray[np.float32]
 
@@ -45,32 +43,16 @@ def energies(
     population: Population, subjects: int, workers: int, device: str, noise: bool = True
 ) -> Energies:
     """Film ``subjects`` of the test split from every view."""
-    order = Order({"test": subjects}, population, len(VIEWS), FRAMES, noise)
-    found = list(_film_all(order, workers, device))
-    columns = list(zip(*found, strict=True))
-    return Energies(np.stack(columns[0]), *(np.array(c) for c in columns[1:]))
-
-
-def _film_all(
-    order: Order, workers: int, device: str
-) -> Iterator[tuple[Floats, int, str, int, float]]:
-    with pool(workers) as helpers:
-        for walks in recordings(order, "test", helpers):
-            for walk in walks:
-                rng = np.random.default_rng([walk.seed, 1])
-                takes = laboratory_takes(rng, np.array(VIEWS), order.frames)
-                pictures, kept = film(walk, takes, order.noise, device)
-                for k, view in enumerate(VIEWS):
-                    if kept[k].any():
-                        image = pictures[k][kept[k]].mean(axis=0, dtype=np.float32).ravel()
-                        tags = walk.labels
-                        yield (
-                            image,
-                            int(tags["subject"]),
-                            str(tags["session"]),
-                            int(tags["trial"]),
-                            view,
-                        )
+    order = Order({"test": subjects}, population, len(VIEWS), FRAMES, noise, VIEWS)
+    images, rows = [], []
+    for row, frames in sequences(order, "test", workers, device):
+        if len(frames):
+            images.append(frames.mean(axis=0, dtype=np.float32).ravel())
+            rows.append(row)
+    return Energies(
+        np.stack(images),
+        *(np.array([r[k] for r in rows]) for k in ("subject", "session", "trial", "view_deg")),
+    )
 
 
 def rank1(found: Energies, session: str, view: float) -> float:

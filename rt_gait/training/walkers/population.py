@@ -7,14 +7,14 @@ be made again without the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from .bodies import anny_rig, draw_body
-from .figure import Figure, Loop
+from .figure import Loop
 from .session import draw_session, dress_figure, hold
 from .walking import WalkingModel, put_on
 
@@ -116,13 +116,3 @@ class Population:
                 }
                 out.append(Recording(Loop.of(figure, gait), labels, seed))
         return out
-
-
-def lighten(recordings: list[Recording]) -> list[Recording]:
-    """The same recordings without what rendering does not read, cheap to send between processes."""
-    bare: dict[int, Figure] = {}
-    for item in recordings:
-        figure = item.loop.figure
-        if id(figure) not in bare:
-            bare[id(figure)] = replace(figure, parts=(), followers=())
-    return [replace(r, loop=replace(r.loop, figure=bare[id(r.loop.figure)])) for r in recordings]
