@@ -85,12 +85,13 @@ def _colours(
 ) -> Image:
     """Lit colours (P, 3) of surface points.
 
-    ``posed`` (V, 3) vertices; ``at`` face (P,) and barycentric weights (P, 3) of each point.
+    ``posed`` (V, 3) vertices; ``at`` the corners (P, 3) and barycentric weights (P, 3) of points.
     """
-    face, bary = at
-    corners = look.figure.faces[face]
+    corners, bary = at
     values = np.concatenate([look.fields, look.normals(posed), posed], axis=1)
-    mixed = sum(values[corners[:, k]] * bary[:, k, None] for k in range(3))
+    mixed = values[corners[:, 0]] * bary[:, :1]
+    for k in (1, 2):
+        mixed += values[corners[:, k]] * bary[:, k : k + 1]
     f = dict(zip(FIELDS, mixed[:, :-6].T, strict=True))
     n, world = mixed[:, -6:-3], mixed[:, -3:]
     n = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
@@ -128,6 +129,15 @@ def shadow(vertices: Array, camera: Camera, light: Light, wall: float) -> Image:
     return out
 
 
+def _front(faces: npt.NDArray[np.int64], pixel: Array) -> npt.NDArray[np.int64]:
+    """Those of ``faces`` (F, 3) that may show their front at either place ``pixel`` (2, V, 2)."""
+    showing = np.zeros(len(faces), dtype=bool)
+    for x, y in np.moveaxis(pixel, 2, 1):
+        a, b, c = faces.T
+        showing |= (x[b] - x[a]) * (y[c] - y[a]) < (y[b] - y[a]) * (x[c] - x[a])
+    return faces[showing]
+
+
 def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = np.inf) -> Layer:
     """One walker over an exposure; empty when outside the picture.
 
@@ -140,19 +150,21 @@ def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = n
     right, bottom = np.ceil(pixel.max(axis=(0, 1))).astype(int) + 2
     width = min(int(right), camera.width) - int(left)
     height = min(int(bottom), camera.height_px) - int(top)
-    middle, far = ends.mean(axis=0), depth.mean(axis=0)
+    middle, far = (ends[0] + ends[1]) / 2.0, (depth[0] + depth[1]) / 2.0
     dark = shadow(middle, camera, light, wall)
     if width < 2 or height < 2:
         return Layer(np.zeros((1, 1, 4), np.float32), 0, 0, float(np.median(far)), dark)
-    faces = torch.from_numpy(look.figure.faces)
+    faces = _front(look.figure.faces, pixel)
+    faces_, far_ = torch.from_numpy(faces), torch.from_numpy(far.astype(np.float32))
     hits = []
     for column, row, share in _SAMPLES:
         at = pixel[0] * (1.0 - share) + pixel[1] * share
         at += [0.5 - column - left, 0.5 - row - top]
-        hits.append(rasterise(torch.from_numpy(at), torch.from_numpy(far), faces, width, height))
-    face = np.concatenate([h.face.numpy() for h in hits])
-    bary = np.concatenate([h.bary.numpy() for h in hits]).astype(np.float32)
-    lit = _colours(look, middle.astype(np.float32), (face, bary), camera, light)
+        points = torch.from_numpy(at.astype(np.float32))
+        hits.append(rasterise(points, far_, faces_, width, height))
+    corners = faces[np.concatenate([h.face.numpy() for h in hits])]
+    bary = np.concatenate([h.bary.numpy() for h in hits])
+    lit = _colours(look, middle.astype(np.float32), (corners, bary), camera, light)
     sums, first = np.zeros((height * width, 4), np.float32), 0
     for hit in hits:
         index, last = hit.pixel.numpy(), first + len(hit.pixel)

@@ -151,3 +151,13 @@ def test_who_comes_and_goes_is_told_once() -> None:
         ("walker.left", 1, 1),
     ]
     assert told[1]["time_secs"] == 0.1
+
+
+def test_detections_are_walkers_once_each_and_the_best_pair_first() -> None:
+    from rt_gait.training.walkers.detection_check import match
+
+    true = np.array([[0.0, 0.0, 10.0, 20.0], [30.0, 0.0, 40.0, 20.0]])
+    found = np.array([[1.0, 0.0, 11.0, 20.0], [0.0, 0.0, 10.0, 19.0], [33.0, 9.0, 43.0, 29.0]])
+    assert match(found, true).tolist() == [-1, 0, -1]
+    assert match(found[:0], true).tolist() == []
+    assert match(found, true[:0]).tolist() == [-1, -1, -1]
