@@ -21,6 +21,9 @@ LOAD_HEIGHT = 0.005
 STANCE_SPEED = 0.45
 #: Least clearance of the swinging foot, metres.
 CLEARANCE = 0.012
+#: Knees stay ahead of the line from hip to ankle, however straight the recorded leg: metres over
+#: which that sets in.
+KNEE_AHEAD = 0.03
 #: Most that a heel is raised further than recorded, radians.
 STEEPEST = 0.25
 
@@ -163,7 +166,10 @@ def _solve_leg(mesh: BodyMesh, rotations: Array, hip: Array, ankle: Array, side:
     far = np.minimum(far, (one + two) * 0.9985)
     front = np.cross(u, rotations[:, thigh] @ np.array([1.0, 0.0, 0.0]))
     front *= np.sign(-front[:, 1:2])
-    bend = upper - (upper * u).sum(axis=1, keepdims=True) * u + 0.02 * front
+    front /= np.linalg.norm(front, axis=1, keepdims=True)
+    bend = upper - (upper * u).sum(axis=1, keepdims=True) * u
+    ahead = (bend * front).sum(axis=1, keepdims=True)
+    bend += (0.5 * (np.hypot(ahead, KNEE_AHEAD) - ahead)) * front
     bend /= np.linalg.norm(bend, axis=1, keepdims=True)
     along = (one**2 - two**2 + far**2) / (2.0 * far)
     knee = along * u + np.sqrt(np.maximum(one**2 - along**2, 0.0)) * bend
@@ -177,7 +183,7 @@ def _solve_leg(mesh: BodyMesh, rotations: Array, hip: Array, ankle: Array, side:
 
 
 def _excess(mesh: BodyMesh, reach: Array) -> Array:
-    """How much higher (T,) metres than a straight leg allows a hip is, ankle at ``reach`` (T, 3)."""
+    """Metres (T,) by which a hip is too high for its leg, the ankle at ``reach`` (T, 3) from it."""
     flat = np.linalg.norm(reach[:, :2], axis=1)
     return np.asarray(-reach[:, 2] - np.sqrt((mesh.leg_length * 0.9985) ** 2 - flat**2))
 
@@ -187,6 +193,7 @@ def plant(
     rotations: Array,
     path: Array,
     stance: Flags,
+    *,
     rate: float = 1.0,
     higher: float = 0.0,
 ) -> tuple[Array, Array]:
@@ -215,8 +222,9 @@ def plant(
             bend_toes(mesh, rotations, bearing[k], side, rate)
         soles = [sole_offsets(mesh, rotations, s) for s in "LR"]
         if not last:
-            low = np.stack([a[:, 2] + s[..., 2].min(axis=1) for a, s in zip(ankles, soles, strict=True)])
-            root[:, 2] -= (low + root[:, 2])[bearing].mean() - higher
+            low = [s[..., 2].min(axis=1) for s in soles]
+            low = np.stack(low) + np.stack(ankles)[..., 2] + root[:, 2]
+            root[:, 2] -= low[bearing].mean() - higher
         targets = [
             a + root + _correction(a + root, s, b, stride, rate)
             for a, s, b in zip(ankles, soles, bearing, strict=True)

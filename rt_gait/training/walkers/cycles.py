@@ -74,7 +74,7 @@ _EARLY, _LATE = 0.025, 0.01
 
 #: Degrees by which the recorded skeletons' thighs lean too far forward and their shanks too far
 #: back: their knees are more bent than published all through the cycle (Perry & Burnfield 2010).
-_KNEE = {"femur": 6.0, "tibia": -6.0}
+_KNEE = {"femur": 6.0, "tibia": -7.0}
 #: Share of the leg length by which the pelvis is carried higher than recorded, for the same reason.
 HIGHER = 0.008
 
@@ -153,7 +153,7 @@ def put_on(cycle: Cycle, mesh: BodyMesh, frames: int = FRAMES) -> Gait:
     strike, left, right = cycle.contact
     stance = np.stack([phase < left, (phase - strike) % 1.0 < right], axis=1)
     rate = frames / (FRAME_RATE * period)
-    rotations, root = plant(mesh, rotations, path, stance, rate, HIGHER * leg)
+    rotations, root = plant(mesh, rotations, path, stance, rate=rate, higher=HIGHER * leg)
     return Gait(clear_arms(mesh, rotations), root, stride, period, 1, stance)
 
 

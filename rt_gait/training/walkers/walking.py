@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .cycles import BONES, SIZE, Cycle, Description, describe, mirror, put_on, unpack
+from .cycles import BONES, SCALARS, SIZE, Cycle, Description, describe, mirror, put_on, unpack
 from .mocap import MocapArchive
 from .mood import colour
 from .rotations import exp, log, orthonormal
@@ -42,6 +42,8 @@ PREFERRED = (float(np.log(0.48)), 0.12)
 TRIAL_SPEED = 0.04
 #: Range of dimensionless speed that the recordings support.
 SPEEDS = (0.30, 0.66)
+#: Plausible range of each scalar of a cycle.
+LIMITS = ((1.6, 2.15), (0.46, 0.54), (0.55, 0.70), (0.55, 0.70))
 #: Shares of the variance drawn for the whole body, by part, and by pair of bones.
 SHARES = (0.4, 0.35, 0.25)
 #: Draws are cut at this many standard deviations.
@@ -145,7 +147,8 @@ def _components(departures: Array, freedom: int) -> Array:
     """Rows (K, D) whose sum of squares is the covariance of ``departures`` (N, D)."""
     _, size, rows = np.linalg.svd(departures / np.sqrt(freedom), full_matrices=False)
     keep = min(_RANK, int((size > 1e-6 * size[0]).sum()))
-    return np.asarray(size[:keep, None] * rows[:keep])
+    largest = rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)]
+    return np.asarray((np.sign(largest) * size)[:keep, None] * rows[:keep])
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,7 @@ class WalkingModel:
         vector, faster = colour(vector, mood, fatigue, arm_swing)
         pace = float(np.clip(pace + faster, *np.log(SPEEDS)))
         vector = vector + (pace - PREFERRED[0]) * self.slope
+        vector[-len(SCALARS) :] = np.clip(vector[-len(SCALARS) :], *np.transpose(LIMITS))
         return Cycle(vector, float(np.exp(pace)), self.reference)
 
 
