@@ -1,4 +1,4 @@
-"""Commands: ``python -m rt_gait.training.walkers {clip,people,samples} ...``."""
+"""Commands: ``python -m rt_gait.training.walkers {make,clip,people,samples} ...``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,21 @@ def _size(text: str) -> tuple[int, int]:
     if not (x and width.isdigit() and height.isdigit()):
         raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT such as 960x540, not {text!r}")
     return int(width), int(height)
+
+
+def _make(options: argparse.Namespace) -> None:
+    from .dataset import Order, make, shares
+    from .population import Population, free_sessions
+
+    order = Order(
+        shares(options.subjects, tuple(options.split)),
+        Population(options.seed, free_sessions(options.sessions, options.trials)),
+        options.views,
+        options.frames,
+        not options.clean,
+    )
+    about = make(order, options.out, options.device, options.workers)
+    print(f"{options.out}: {about['sequences']} sequences, {about['frames']} frames")
 
 
 def _clip(options: argparse.Namespace) -> None:
@@ -63,6 +78,27 @@ def _samples(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m rt_gait.training.walkers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+
+    make = commands.add_parser("make", help="write a data set of silhouette sequences")
+    make.set_defaults(run=_make)
+    make.add_argument("--out", type=Path, required=True, help="new folder to write to")
+    make.add_argument("--subjects", type=int, default=2000)
+    make.add_argument("--sessions", type=int, default=4, help="days of every subject")
+    make.add_argument("--trials", type=int, default=2, help="walks of every session")
+    make.add_argument("--views", type=int, default=8, help="cameras of every walk")
+    make.add_argument("--frames", type=int, default=40, help="frames of every view")
+    make.add_argument("--seed", type=int, default=1)
+    make.add_argument(
+        "--split",
+        type=float,
+        nargs=3,
+        default=(0.8, 0.1, 0.1),
+        metavar="SHARE",
+        help="train, validation and test subjects",
+    )
+    make.add_argument("--clean", action="store_true", help="true masks, no segmentation noise")
+    make.add_argument("--device", default="cpu", help="cpu or cuda")
+    make.add_argument("--workers", type=int, default=0, help="processes; 0 works in this one")
 
     clip = commands.add_parser("clip", help="write a clip of random walkers, and its truth")
     clip.set_defaults(run=_clip)

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.errors import UsageError
+
 from .population import Population, Recording
 from .sequences import Takes, crops, segmented, silhouettes
 from .takes import free_takes, laboratory_takes
@@ -52,7 +54,7 @@ class Order:
 def shares(subjects: int, parts: tuple[float, float, float]) -> dict[str, int]:
     """Subjects of the train, validation and test splits; ``parts`` are shares that sum to 1."""
     if subjects < 1 or min(parts) < 0 or abs(sum(parts) - 1.0) > 1e-6:
-        raise ValueError(
+        raise UsageError(
             f"expected at least 1 subject and three shares that sum to 1, got {subjects}, {parts}"
         )
     held = [round(subjects * p) for p in parts[1:]]
@@ -132,13 +134,15 @@ def make(order: Order, out: Path, device: str, workers: int = 0) -> dict[str, An
     """Write a data set to the empty or new folder ``out``; what ``dataset.json`` says.
 
     Raises:
-        ValueError: A number is out of its range, or the folder holds something already.
+        UsageError: A number is out of its range, there is no such device, or the folder holds
+            something already.
     """
     if min(order.views, order.frames, len(order.population.sessions)) < 1:
-        raise ValueError("expected at least 1 session, view and frame")
+        raise UsageError("expected at least 1 session, view and frame")
+    _check_device(device)
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
-        raise ValueError(f"{out} is not empty: name a new folder")
+        raise UsageError(f"{out} is not empty: name a new folder")
     hashes: dict[str, str] = {}
     with (out / "manifest.csv").open("w", newline="") as table, ThreadPoolExecutor(4) as writers:
         rows, pending = _Rows(table), deque[Future[dict[str, str]]]()
@@ -158,6 +162,14 @@ def make(order: Order, out: Path, device: str, workers: int = 0) -> dict[str, An
     }
     (out / "dataset.json").write_text(json.dumps(about, indent=1) + "\n")
     return about
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    known = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    if device not in known:
+        raise UsageError(f"device {device!r}: this machine has {' and '.join(known)}")
 
 
 class _Rows:

@@ -6,9 +6,12 @@ import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+
+from rt_gait.errors import DamagedInputError, UsageError
 
 from .dataset import LAYOUT
 
@@ -34,18 +37,19 @@ class SilhouetteSet:
         """Read a split of the data set in ``folder``.
 
         Raises:
-            ValueError: No data set, one of another layout, no such split, or a damaged shard.
+            UsageError: No data set, one of another layout, or no such split.
+            DamagedInputError: A shard that is missing or cannot be read.
         """
         try:
             about = json.loads((folder / "dataset.json").read_text())
         except (OSError, ValueError) as error:
-            raise ValueError(f"{folder} holds no data set: {error}") from error
+            raise UsageError(f"{folder} holds no data set: {error}") from error
         if about["layout"] != LAYOUT:
-            raise ValueError(f"{folder} has layout {about['layout']}, this version reads {LAYOUT}")
+            raise UsageError(f"{folder} has layout {about['layout']}, this version reads {LAYOUT}")
         with (folder / "manifest.csv").open(newline="") as file:
             rows = [r for r in csv.DictReader(file) if r["split"] == split]
         if not rows:
-            raise ValueError(
+            raise UsageError(
                 f"no {split!r} split: {folder} has {sorted(about['order']['subjects'])}"
             )
         pictures, lengths = [], []
@@ -54,8 +58,8 @@ class SilhouetteSet:
                 with np.load(folder / name, allow_pickle=False) as shard:
                     pictures.append(shard["silhouettes"])
                     lengths.append(np.diff(shard["start"]))
-            except (OSError, ValueError, KeyError) as error:
-                raise ValueError(f"{folder / name} is damaged: {error}") from error
+            except (OSError, ValueError, KeyError, BadZipFile) as error:
+                raise DamagedInputError(f"{folder / name} is damaged: {error}") from error
         start = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
         subject = np.array([int(r["subject"]) for r in rows], dtype=np.int64)
         return SilhouetteSet(np.concatenate(pictures), start, rows, subject)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rt_gait.errors import DamagedInputError, UsageError
 from rt_gait.training.walkers.dataset import Order, make, shares
 from rt_gait.training.walkers.population import (
     CASIA_B,
@@ -141,7 +142,7 @@ def test_two_populations_can_hold_one_thing_equal() -> None:
     [((0, (0.8, 0.1, 0.1)), "at least 1 subject"), ((5, (0.8, 0.1, 0.2)), "sum to 1")],
 )
 def test_impossible_splits_are_refused(parts: tuple[int, tuple[float, ...]], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UsageError, match=message):
         shares(*parts)
 
 
@@ -151,23 +152,27 @@ def test_shares_leave_nobody_out() -> None:
 
 
 def test_full_folders_and_empty_orders_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="silhouettes are drawn with torch")
     (tmp_path / "mine").write_text("keep")
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(UsageError, match="not empty"):
         make(order(), tmp_path, "cpu")
     assert (tmp_path / "mine").read_text() == "keep"
-    with pytest.raises(ValueError, match="at least 1 session, view and frame"):
+    with pytest.raises(UsageError, match="at least 1 session, view and frame"):
         make(order(views=0), tmp_path / "new", "cpu")
+    with pytest.raises(UsageError, match="device 'tpu': this machine has cpu"):
+        make(order(), tmp_path / "new", "tpu")
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_is_no_data_set_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no data set"):
+    with pytest.raises(UsageError, match="holds no data set"):
         SilhouetteSet.load(tmp_path, "train")
-    with pytest.raises(ValueError, match=r"no 'dev' split: .* \['test', 'train', 'validation'\]"):
+    with pytest.raises(UsageError, match=r"no 'dev' split: .* \['test', 'train', 'validation'\]"):
         SilhouetteSet.load(folder, "dev")
     for name in ("dataset.json", "manifest.csv"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "train-0000.npz").write_bytes(b"PK not a shard")
-    with pytest.raises(ValueError, match=r"train-0000\.npz is damaged"):
+    with pytest.raises(DamagedInputError, match=r"train-0000\.npz is damaged"):
         SilhouetteSet.load(tmp_path, "train")
 
 
