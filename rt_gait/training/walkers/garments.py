@@ -23,21 +23,8 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 #: Names of the columns of :func:`fields`; ``part`` is 0 on the body and k on a figure's k-th part.
-FIELDS = (
-    "head",
-    "arm",
-    "hand",
-    "foot",
-    "eye",
-    "x",
-    "y",
-    "z",
-    "along_arm",
-    "face_x",
-    "face_y",
-    "face_z",
-    "side",
-    "part",
+FIELDS = tuple(
+    "head arm hand foot eye x y z along_arm face_x face_y face_z side part".split()  # noqa: SIM905
 )
 
 

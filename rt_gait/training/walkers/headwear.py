@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from .bodies import BodyMesh
 from .figure import Follower, Part
-from .garments import FIELDS, fields
 from .palette import Colour
 from .parts import Shape, ball, circle, hanging, hollow, rigid, rod, sections, solid
 
@@ -19,7 +18,8 @@ HATS = ("none", "cap", "woolly", "brimmed")
 
 def _head(mesh: BodyMesh, dressed: Array) -> Array:
     """Points (P, 3) of the head with its hair."""
-    return np.asarray(dressed[fields(mesh)[:, FIELDS.index("head")] > 0.8])
+    own = [j for j, b in enumerate(mesh.bones) if b.startswith(("head", "eye", "neck03"))]
+    return np.asarray(dressed[mesh.weights[:, own].sum(axis=1) > 0.8])
 
 
 def _on_head(mesh: BodyMesh, kind: str, shape: Shape, colour: Colour) -> Part:

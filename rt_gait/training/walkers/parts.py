@@ -165,10 +165,10 @@ def hanging(mesh: BodyMesh, kind: str, shape: Shape, colour: Colour, follower: F
     return Part(kind, shape.vertices, shape.faces, weights, colour, (follower,))
 
 
-def skinned(mesh: BodyMesh, kind: str, shape: Shape, colour: Colour, on: Flags | None) -> Part:
-    """A thing that lies on the body: every point moves with the nearest vertex of those ``on``."""
+def skinned(mesh: BodyMesh, kind: str, shape: Shape, colour: Colour, on: Flags) -> Part:
+    """A thing that lies on the body: every point moves with the nearest vertex ``on`` (V,)."""
     from scipy.spatial import cKDTree
 
-    index = np.arange(len(mesh.vertices)) if on is None else np.flatnonzero(on)
+    index = np.flatnonzero(on)
     _, near = cKDTree(mesh.vertices[index]).query(shape.vertices)
     return Part(kind, shape.vertices, shape.faces, mesh.weights[index[near]], colour)

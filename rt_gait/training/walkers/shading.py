@@ -151,18 +151,13 @@ def _part(f: dict[str, Array], part: Part, session: Session, m: Measures) -> tup
 
 
 def paint(
-    f: dict[str, Array],
-    session: Session | Outfit,
-    measures: Measures,
-    parts: tuple[Part, ...] = (),
+    f: dict[str, Array], session: Session, measures: Measures, parts: tuple[Part, ...]
 ) -> tuple[Array, Array]:
     """Albedo (P, 3) and gloss (P,) of surface points of a dressed figure.
 
     ``f`` maps the names of ``garments.FIELDS`` to (P,) values interpolated from
-    ``session.surface_fields``; ``parts`` are the figure's. A bare outfit is a plain session.
+    ``session.surface_fields``; ``parts`` are the figure's.
     """
-    if isinstance(session, Outfit):
-        session = Session.plain(session)
     which = np.rint(f["part"]).astype(np.int64)
     colour, gloss = np.empty((len(which), 3)), np.empty(len(which))
     for k in range(len(parts) + 1):
@@ -195,19 +190,24 @@ def folds(f: dict[str, Array], normal: Array, depth: float) -> Array:
 
 
 def shade(
-    surface: tuple[Array, Array], normal: Array, eye: Array, light: Light, clear: Array
+    surface: tuple[Array, Array],
+    normal: Array,
+    eye: Array,
+    light: Light,
+    open_: tuple[Array, Array],
 ) -> Array:
     """Lit colour (P, 3) of a ``surface``: colour (P, 3) and gloss (P,).
 
-    ``eye`` (P, 3) unit vectors to the camera, ``clear`` (P,) openness to the sky.
+    ``eye`` (P, 3) unit vectors to the camera; ``open_`` to the sky (P,) and to the lamp (P,), both
+    0..1.
     """
-    colour, gloss = surface
+    (colour, gloss), (clear, lamp) = surface, open_
     facing = normal @ light.towards
-    diffuse = np.clip((facing + 0.25) / 1.25, 0.0, 1.0)
+    diffuse = np.clip((facing + 0.25) / 1.25, 0.0, 1.0) * (0.25 + 0.75 * lamp)
     sky = 0.75 + 0.25 * normal[:, 2]
     half = light.towards + eye
     half /= np.linalg.norm(half, axis=1, keepdims=True)
-    shine = np.clip((normal * half).sum(axis=1), 0.0, 1.0) ** 24
+    shine = np.clip((normal * half).sum(axis=1), 0.0, 1.0) ** 24 * lamp
     lit = (
         colour
         * (light.ambient * sky * clear + light.direct * diffuse * (0.4 + 0.6 * clear))[:, None]
