@@ -82,7 +82,9 @@ class Tape:
             return np.asarray(mesh.weights[:, below(root)].sum(axis=1))
 
         limbs = [
-            Limb(*(mesh.bone(f"{n}.{s}") for n in (top, end)), below(f"{top}.{s}"), skin, w[skin])
+            Limb(
+                mesh.bone(f"{top}.{s}"), mesh.bone(f"{end}.{s}"), below(f"{top}.{s}"), skin, w[skin]
+            )
             for top, end in (("upperleg01", "foot"), ("upperarm01", "wrist"))
             for s in "LR"
             for w in [weight(f"{top}.{s}")]

@@ -10,42 +10,25 @@ say. :class:`AnnyRig` finds the remaining parameters, and with them the :class:`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from .ansur import PUBLISHED, SEXES, draw_measures
+from .ansur import SEXES, draw_measures
 from .anthropometry import Tape
 from .body_model import BodyMesh, BodyModel, body_model
+from .sizing import FITTED, fit, slopes
 
 __all__ = ["AnnyRig", "Body", "BodyMesh", "anny_rig", "draw_body"]
 
 Array = npt.NDArray[np.float64]
 
 
-#: The parameter that each measure is met with: its usual value and how far it may go.
-SOLVED = {
-    "stature": ("height", 0.38, -0.2, 1.2),
-    "mass": ("weight", 0.8, 0.0, 1.6),
-    "biacromial": ("measure-shoulder-dist", 0.2, -1.3, 1.3),
-    "chest": ("measure-bust-circ", 0.0, -1.3, 1.3),
-    "waist": ("measure-waist-circ", 0.4, -1.5, 1.5),
-    "buttock": ("hip-scale-depth", 0.3, -1.5, 1.5),
-    "hip_breadth": ("hip-scale-horiz", -0.3, -1.3, 1.3),
-    "crotch": ("upperlegs-height", 0.4, -1.3, 1.3),
-    "knee": ("lowerlegs-height", -0.6, -1.5, 1.3),
-    "upper_arm": ("measure-upperarm-length", 0.0, -1.0, 1.0),
-    "forearm": ("measure-lowerarm-length", 0.3, -1.0, 1.0),
-    "foot": ("*-foot-scale", 0.0, -1.0, 1.0),
-}
+#: The model's gender of the average man and woman.
+GENDER = {"man": 0.05, "woman": 0.95}
 #: What is left out when the weight is given as a phenotype value.
 OF_WEIGHT = ("mass", "chest", "waist", "buttock", "hip_breadth")
-
-#: Pull of the parameters towards their usual values, in squared standard deviations of a measure.
-STIFFNESS = 0.03
-#: Corrections made to meet the measures.
-STEPS = 5
 
 #: Local changes that go with weight: the change for a body mass index 1 SD up.
 FLESH = {
@@ -148,7 +131,7 @@ def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
     if sex not in SEXES:
         raise ValueError(f"sex {sex!r}; expected one of {', '.join(SEXES)}")
     phenotype = {
-        "gender": {"man": 0.05, "woman": 0.95}[sex] + 0.04 * float(rng.uniform(-1, 1)),
+        "gender": GENDER[sex] + 0.04 * float(rng.uniform(-1, 1)),
         "age": float(rng.uniform(0.68, 0.88)),
         "muscle": _near(rng, {"man": 0.54, "woman": 0.47}[sex], 0.08),
         "proportions": _near(rng, 0.40, 0.12),
@@ -178,82 +161,21 @@ class AnnyRig:
     def __init__(self, model: BodyModel) -> None:
         self.model = model
         self.tape = Tape.of(model.mesh(model.coefficients({}, {})))
-        self._slopes: dict[str, Array] = {}
+
+    @cached_property
+    def _slopes(self) -> dict[str, Array]:
+        usual = {"age": 0.75, "muscle": 0.5, "proportions": 0.4}
+        average = {
+            sex: self.model.fix(usual | {"gender": GENDER[sex]}, ALWAYS | TYPICAL[sex], FITTED)
+            for sex in SEXES
+        }
+        return {sex: slopes(model, self.tape, sex) for sex, model in average.items()}
 
     def mesh(self, body: Body) -> BodyMesh:
-        """The mesh of ``body``: stature to 0.1 mm, the other measures as near as it looks human.
-
-        Parameters are found by Broyden's method (Math. Comp. 1965;19:577) on the squared misses.
-        """
-        names = ["stature", *body.measures]
-        wanted = np.array([body.stature, *body.measures.values()])
-        _, usual, low, high = (np.array(v) for v in zip(*(SOLVED[n] for n in names), strict=True))
-        slope = self._slope(body.sex)[np.ix_(*[[list(SOLVED).index(n) for n in names]] * 2)]
-        values, miss = usual.copy(), self._miss(body, names, wanted, usual)
-        for _ in range(STEPS):
-            normal = slope.T @ slope + STIFFNESS * np.eye(len(names))
-            pull = slope.T @ miss + STIFFNESS * (values - usual)
-            step = np.clip(values - np.linalg.solve(normal, pull), low, high) - values
-            before, values = miss, values + step
-            miss = self._miss(body, names, wanted, values)
-            change = miss - before - slope @ step
-            slope = slope + np.outer(change, step) / (step @ step + 1e-12)
-        return self.model.mesh(self._exact(body, names, values))
-
-    def _coefficients(self, body: Body, names: list[str], values: Array) -> npt.NDArray[np.float32]:
-        phenotype, local = dict(body.phenotype), ALWAYS | body.local
-        for name, value in zip(names, values, strict=True):
-            parameter = SOLVED[name][0]
-            part = phenotype if parameter in ("height", "weight") else local
-            part[parameter] = float(value)
-        return self.model.coefficients(phenotype, local)
-
-    def _miss(self, body: Body, names: list[str], wanted: Array, values: Array) -> Array:
-        return (self._measured(body, names, values) - wanted) / _spread(body.sex, names)
-
-    def _measured(self, body: Body, names: list[str], values: Array) -> Array:
-        vertices, heads = self.model.rest(self._coefficients(body, names, values))
-        found = self.tape.measure(vertices, heads)
-        return np.array([found[name] for name in names])
-
-    def _slope(self, sex: str) -> Array:
-        """Change of each measure (rows, in standard deviations) with each parameter (columns)."""
-        if sex not in self._slopes:
-            names = list(SOLVED)
-            usual = np.array([SOLVED[n][1] for n in names])
-            gender = {"man": 0.05, "woman": 0.95}[sex]
-            body = Body(
-                sex, 0.0, {"gender": gender, "age": 0.75, "muscle": 0.5, "proportions": 0.4}
-            )
-            step = np.where(np.array(names) == "stature", 0.05, 0.3)
-            ends = [
-                [self._measured(body, names, usual + s * e * step) for s in (1, -1)]
-                for e in np.eye(len(names))
-            ]
-            rise = np.array([up - down for up, down in ends]) / (2 * step[:, None])
-            self._slopes[sex] = (rise / _spread(sex, names)).T
-        return self._slopes[sex]
-
-    def _exact(self, body: Body, names: list[str], values: Array) -> npt.NDArray[np.float32]:
-        """Coefficients with the height that gives the stature; they are linear in it."""
-        low, high = (
-            self._coefficients(body, names, np.array([h, *values[1:]])) for h in (0.0, 1.0)
-        )
-        z0, z1 = (self.model.rest(c)[0][:, 2] for c in (low, high))
-
-        def stature(part: float) -> float:
-            return float(np.ptp((1 - part) * z0 + part * z1))
-
-        below, above = -0.3, 1.3
-        for _ in range(24):
-            middle = (below + above) / 2
-            below, above = (middle, above) if stature(middle) < body.stature else (below, middle)
-        part = np.float32((below + above) / 2)
-        return (1 - part) * low + part * high
-
-
-def _spread(sex: str, names: list[str]) -> Array:
-    return np.array([PUBLISHED[n][SEXES.index(sex)][1] for n in names])
+        """The mesh of ``body``: stature to 0.1 mm, the other measures as near as it looks human."""
+        wanted = {"stature": body.stature, **body.measures}
+        model = self.model.fix(body.phenotype, ALWAYS | body.local, FITTED)
+        return model.mesh(fit(model, self.tape, body.sex, wanted, self._slopes[body.sex]))
 
 
 @lru_cache(maxsize=1)

