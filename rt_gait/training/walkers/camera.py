@@ -83,12 +83,12 @@ class Camera:
 def draw_camera(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Camera, float]:
     """A camera 1 to 6 m high with a wide to long lens, and the distance it looks at, metres.
 
-    ``size`` (width, height) is the picture's in pixels. At that distance people fill 0.22 to 0.55
+    ``size`` (width, height) is the picture's in pixels. At that distance people fill 0.16 to 0.5
     of the picture's height; nobody is looked at more steeply than about 27 degrees.
     """
     width, tall = size
     focal = float(np.exp(rng.uniform(np.log(0.7), np.log(1.9)))) * max(size)
-    share = float(np.exp(rng.uniform(np.log(0.22), np.log(0.55))))
+    share = float(np.exp(rng.uniform(np.log(0.16), np.log(0.5))))
     distance = float(np.clip(1.7 * focal / (share * tall), 4.5, 22.0))
     high = rng.random() < 0.35
     height = float(rng.uniform(3.0, 6.0) if high else rng.uniform(1.0, 3.0))

@@ -23,6 +23,11 @@ from .shading import Light, folds, paint, shade
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
 
+#: Edge of the cells in which a figure's shadow on itself is found, and how far behind what hides
+#: the lamp a point must lie to be in shadow, metres.
+_CELL, _BEHIND = 0.02, 0.03
+#: Kinds of parts that are no part of the person: people who label pictures leave umbrellas out.
+_UMBRELLA = ("umbrella", "shaft")
 #: Samples of a pixel: column and row within it, and moment within the exposure, all in 0..1. Each
 #: row, column and moment is taken once. An odd number: no mask pixel is covered by just half.
 _SAMPLES = ((0.1, 0.5, 0.3), (0.3, 0.1, 0.7), (0.5, 0.7, 0.5), (0.7, 0.3, 0.1), (0.9, 0.9, 0.9))
@@ -64,10 +69,12 @@ class Look:
 class Layer:
     """One walker alone: ``rgba`` (h, w, 4) premultiplied at pixel (``top``, ``left``).
 
+    ``person`` (h, w) is the part of the coverage that counts as the person: all but an umbrella.
     ``distance`` metres orders the layers; ``shadow`` (H, W) multiplies the ground.
     """
 
     rgba: Image
+    person: Image
     top: int
     left: int
     distance: float
@@ -88,19 +95,43 @@ def _colours(
     ``posed`` (V, 3) vertices; ``at`` the corners (P, 3) and barycentric weights (P, 3) of points.
     """
     corners, bary = at
-    values = np.concatenate([look.fields, look.normals(posed), posed], axis=1)
+    lamp = lamplight(posed, look.figure.faces, light)[:, None]
+    values = np.concatenate([look.fields, lamp, look.normals(posed), posed], axis=1)
     mixed = values[corners[:, 0]] * bary[:, :1]
     for k in (1, 2):
         mixed += values[corners[:, k]] * bary[:, k : k + 1]
-    f = dict(zip(FIELDS, mixed[:, :-6].T, strict=True))
+    f = dict(zip(FIELDS, mixed[:, :-7].T, strict=True))
     n, world = mixed[:, -6:-3], mixed[:, -3:]
     n = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
     eye = np.array([0.0, 0.0, camera.height], np.float32) - world
     eye /= np.linalg.norm(eye, axis=1, keepdims=True)
     colour, gloss = paint(f, look.session, look.measures, look.figure.parts)
     legs = np.clip(world[:, 2] / 0.9, 0.0, 1.0)
-    clear = 0.72 + 0.28 * legs
-    return shade((colour, gloss), folds(f, n, 0.09), eye, light, clear).astype(np.float32)
+    open_ = 0.72 + 0.28 * legs, mixed[:, -7]
+    return shade((colour, gloss), folds(f, n, 0.09), eye, light, open_).astype(np.float32)
+
+
+def lamplight(vertices: Image, faces: npt.NDArray[np.int64], light: Light) -> Image:
+    """Share of the lamp (V,) that the figure itself does not hide from its vertices (V, 3)."""
+    import torch
+
+    towards = light.towards
+    east = np.cross([0.0, 0.0, 1.0], towards)
+    east /= np.linalg.norm(east)
+    seen = vertices @ np.stack([east, np.cross(east, towards), towards], axis=1).astype(np.float32)
+    at = (seen[:, :2] - seen[:, :2].min(axis=0)) / np.float32(_CELL) + 2.0
+    # So far away that the lamp's rays are parallel.
+    far = 100.0 + seen[:, 2].max() - seen[:, 2]
+    width, height = (int(v) + 3 for v in at.max(axis=0))
+    points, depth = torch.from_numpy(at), torch.from_numpy(far)
+    hit = rasterise(points, depth, torch.from_numpy(faces), width, height)
+    nearest = np.full(width * height, np.inf, np.float32)
+    nearest[hit.pixel.numpy()] = hit.depth.numpy()
+    column, row = at.astype(np.int64).T
+    hidden = np.zeros(len(vertices), np.float32)
+    for dx, dy in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
+        hidden += far - nearest[(row + dy) * width + column + dx] > _BEHIND
+    return np.asarray(1.0 - hidden / 5.0)
 
 
 def shadow(vertices: Array, camera: Camera, light: Light, wall: float) -> Image:
@@ -153,7 +184,8 @@ def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = n
     middle, far = (ends[0] + ends[1]) / 2.0, (depth[0] + depth[1]) / 2.0
     dark = shadow(middle, camera, light, wall)
     if width < 2 or height < 2:
-        return Layer(np.zeros((1, 1, 4), np.float32), 0, 0, float(np.median(far)), dark)
+        none = np.zeros((1, 1, 4), np.float32)
+        return Layer(none, none[..., 3], 0, 0, float(np.median(far)), dark)
     faces = _front(look.figure.faces, pixel)
     faces_, far_ = torch.from_numpy(faces), torch.from_numpy(far.astype(np.float32))
     hits = []
@@ -165,25 +197,28 @@ def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = n
     corners = faces[np.concatenate([h.face.numpy() for h in hits])]
     bary = np.concatenate([h.bary.numpy() for h in hits])
     lit = _colours(look, middle.astype(np.float32), (corners, bary), camera, light)
-    sums, first = np.zeros((height * width, 4), np.float32), 0
+    counts = np.array([True] + [p.kind not in _UMBRELLA for p in look.figure.parts])
+    person = counts[look.figure.part[corners[:, 0]]]
+    sums, first = np.zeros((height * width, 5), np.float32), 0
     for hit in hits:
         index, last = hit.pixel.numpy(), first + len(hit.pixel)
         sums[index, :3] += lit[first:last]
         sums[index, 3] += 1.0
+        sums[index, 4] += person[first:last]
         first = last
-    rgba = (sums / np.float32(len(hits))).reshape(height, width, 4)
-    return Layer(rgba, int(top), int(left), float(np.median(far)), dark)
+    drawn = (sums / np.float32(len(hits))).reshape(height, width, 5)
+    return Layer(drawn[..., :4], drawn[..., 4], int(top), int(left), float(np.median(far)), dark)
 
 
 def compose(background: Image, layers: list[Layer]) -> tuple[Image, list[Image], list[Image]]:
-    """The picture (H, W, 3), and each layer's whole and visible coverage (H, W), in 0..1."""
+    """The picture (H, W, 3), and each person's whole and visible coverage (H, W), in 0..1."""
     picture = background.copy()
     for item in layers:
         if item.shadow is not None:
             picture *= item.shadow[:, :, None]
     whole: list[Image] = [np.zeros(picture.shape[:2], np.float32) for _ in layers]
     for item, alpha in zip(layers, whole, strict=True):
-        alpha[item.area] = item.rgba[..., 3]
+        alpha[item.area] = item.person
     visible = [alpha.copy() for alpha in whole]
     order = sorted(range(len(layers)), key=lambda k: -layers[k].distance)
     for rank, k in enumerate(order):

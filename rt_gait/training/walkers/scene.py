@@ -52,9 +52,9 @@ class Walker:
 class Truth:
     """One walker in one frame.
 
-    ``box`` (x1, y1, x2, y2) pixels around the whole walker within the picture, ``visible`` share
-    of its pixels not hidden by others, ``cut`` by the picture's edge. ``mask`` (H, W) bool holds
-    the visible pixels.
+    ``box`` (x1, y1, x2, y2) pixels around the whole walker within the picture, an umbrella left
+    out; ``visible`` share of its pixels not hidden by others; ``cut`` by the picture's edge.
+    ``mask`` (H, W) bool holds the visible pixels.
     """
 
     ident: int

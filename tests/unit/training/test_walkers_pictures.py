@@ -66,8 +66,8 @@ def test_rasteriser_agrees_with_testing_every_pixel() -> None:
 
 def test_nearer_walkers_hide_those_behind() -> None:
     full = np.ones((4, 4, 4), np.float32)
-    near = Layer(full * [0, 1, 0, 1], 0, 0, 2.0, None)
-    far = Layer(full * [1, 0, 0, 1], 0, 2, 5.0, None)
+    near = Layer(full * [0, 1, 0, 1], full[..., 0], 0, 0, 2.0, None)
+    far = Layer(full * [1, 0, 0, 1], full[..., 0], 0, 2, 5.0, None)
     picture, whole, visible = compose(np.zeros((4, 8, 3), np.float32), [near, far])
     assert picture[0, 2].tolist() == [0, 1, 0]
     assert picture[0, 5].tolist() == [1, 0, 0]
