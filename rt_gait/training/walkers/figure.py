@@ -28,6 +28,10 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
+#: Kinds of parts that do not count as the person: people who label pictures leave umbrellas out.
+NOT_PERSON = ("umbrella", "shaft")
+
+
 @dataclass(frozen=True)
 class Follower:
     """A bone that hangs from the skeleton's ``bone`` at ``anchor`` (rest position, metres).
@@ -74,6 +78,12 @@ class Figure:
     part: Ints
     parts: tuple[Part, ...] = ()
     followers: tuple[Follower, ...] = field(default=())
+
+    @property
+    def person(self) -> npt.NDArray[np.bool_]:
+        """Which faces (F,) count as the person: all but those of an umbrella."""
+        counts = np.array([True] + [p.kind not in NOT_PERSON for p in self.parts])
+        return np.asarray(counts[self.part[self.faces[:, 0]]])
 
     @staticmethod
     def join(mesh: BodyMesh, dressed: Array, parts: tuple[Part, ...] = ()) -> Figure:

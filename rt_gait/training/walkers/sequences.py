@@ -92,8 +92,7 @@ def crops(loop: Loop, takes: Takes, device: str) -> Crops:
     low = torch.floor(least) - MARGIN_PX
     extent = torch.ceil((most - low).amax(dim=0) + MARGIN_PX)
     columns, rows = (int(-(-v // 16) * 16) for v in extent.tolist())
-    faces = torch.from_numpy(loop.figure.faces).to(device)
-    masks = cover(pixels - low[:, None], faces, rows, columns)
+    masks = _person(loop, pixels - low[:, None], rows, columns)
     column = low[:, :1] + torch.arange(columns, device=device)
     row = low[:, 1:] + torch.arange(rows, device=device)
     masks *= ((column >= 0) & (column < width[:, None]))[:, None]
@@ -104,8 +103,20 @@ def crops(loop: Loop, takes: Takes, device: str) -> Crops:
         low[:, 0].view(shape),
         width.view(shape),
         ((least >= 1) & (most <= size - 1)).all(dim=1).view(shape),
-        (most - least)[:, 1].view(shape).mean(dim=1),
+        masks.any(dim=2).sum(dim=1).view(shape).float().mean(dim=1),
     )
+
+
+def _person(loop: Loop, pixels: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Masks (N, rows, columns) of the person; an umbrella hides and does not count."""
+    import torch
+
+    person = loop.figure.person
+    faces = torch.from_numpy(loop.figure.faces).to(pixels.device)
+    masks = cover(pixels, faces[torch.from_numpy(person)], rows, columns)
+    if not person.all():
+        masks *= 1 - cover(pixels, faces[torch.from_numpy(~person)], rows, columns)
+    return masks
 
 
 def segmented(crop: Crops, takes: Takes, seed: int) -> tuple[Crops, torch.Tensor]:
@@ -168,8 +179,7 @@ def instance_maps(
         pixels, depth = project(
             world, same(camera.focal), same(camera.height), same(camera.pitch), centre
         )
-        faces = torch.from_numpy(loop.figure.faces).to(device)
-        mask = cover(pixels, faces, camera.height_px, camera.width).bool()
+        mask = _person(loop, pixels, camera.height_px, camera.width).bool()
         far = depth.mean(dim=1)[:, None, None]
         front = mask & (far < nearest)
         out.masked_fill_(front, k + 1)

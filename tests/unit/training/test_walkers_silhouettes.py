@@ -203,6 +203,28 @@ def test_crops_are_the_whole_frame_cut_out() -> None:
     assert float(taken.walker_px[0]) == pytest.approx(np.ptp(y), rel=0.06)
 
 
+def test_an_umbrella_hides_but_is_not_the_person() -> None:
+    from rt_gait.training.walkers.sequences import Takes, crops
+
+    mesh = box()
+    hand = Follower("root", (0.0, 0.0, 1.0))
+    weights = np.tile([0.0, 1.0], (8, 1))
+    roof = (CUBE - [0.5, 0.5, 0.0]) * [1.2, 1.2, 0.3] + [0.0, 0.0, 1.6]
+    masks = []
+    for kind in ("umbrella", "backpack"):
+        part = Part(kind, roof, SIDES, weights, (0.0, 0.0, 0.0), (hand,))
+        loop = Loop.of(Figure.join(mesh, mesh.vertices, (part,)), gliding())
+        one = {"x_m": 0.0, "y_m": 6.0, "heading": 0.0, "curvature": 0.0, "focal_px": 180.0,
+               "height_m": 1.0, "pitch": 0.0, "width_px": 160.0, "tall_px": 120.0}  # fmt: skip
+        takes = Takes(np.zeros((1, 1)), **{k: np.array([v]) for k, v in one.items()})
+        taken = crops(loop, takes, "cpu")
+        masks.append((taken.masks[0, 0].numpy(), float(taken.walker_px[0])))
+    (hidden, short), (carried, tall) = masks
+    assert hidden.sum() < carried.sum()
+    assert short < 0.9 * tall
+    assert np.ptp(np.nonzero(hidden)[1]) < 0.5 * np.ptp(np.nonzero(carried)[1])
+
+
 def test_walkers_cut_by_the_frame_are_not_kept() -> None:
     from rt_gait.training.walkers.sequences import Takes, crops, silhouettes
 
