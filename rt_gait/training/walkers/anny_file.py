@@ -108,6 +108,7 @@ def export(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
         np.savez_compressed(file, **data)
+    Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
 
 

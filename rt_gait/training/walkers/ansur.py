@@ -32,7 +32,6 @@ PUBLISHED = {
     "bmi": ((27.69, 4.04), (25.50, 3.49)),
     "bideltoid": ((0.5104, 0.0325), (0.4503, 0.0287)),
     "hip_height": ((0.9009, 0.0492), (0.8454, 0.0447)),
-    "ankle": ((0.0729, 0.0057), (0.0628, 0.0051)),
     "hand": ((0.1933, 0.0100), (0.1811, 0.0101)),
     "head_breadth": ((0.1543, 0.0055), (0.1478, 0.0052)),
     "head_length": ((0.1995, 0.0070), (0.1898, 0.0075)),
@@ -55,9 +54,9 @@ CORRELATIONS = (
     (0.72, 0.19, 0.52, 0.29, 0.25, 0.38, 0.36, 0.70, 0.71, 0.63, 0.68),
 )
 
-#: Statures, metres, that Anny's adults reach.
-STATURES = (1.40, 2.15)
-#: Body mass indices, kg/m^2, that they reach.
+#: A stature may be asked for up to this many standard deviations from the mean.
+TALLEST = 4.0
+#: Body mass indices, kg/m^2, that may be asked for.
 INDICES = (16.0, 42.0)
 #: No measure is drawn further from the mean than this many standard deviations.
 LIMIT = 2.3
@@ -71,9 +70,17 @@ def correlations() -> Array:
 
 
 def draw_measures(
-    rng: np.random.Generator, sex: str, stature: float | None, mass: float | None
+    rng: np.random.Generator,
+    sex: str,
+    stature: float | None = None,
+    mass: float | None = None,
+    weight: float | None = None,
 ) -> tuple[dict[str, float], float]:
-    """Measures of one person, and how many standard deviations the body mass index is up."""
+    """Measures of one person, and how many standard deviations the body mass index is up.
+
+    ``stature`` (metres), ``mass`` (kg) and ``weight`` (0..1, 4 of these deviations) are met if
+    given; ValueError if nobody is like that.
+    """
     names = list(PUBLISHED)[: len(CORRELATIONS)]
     mean, spread = (np.array([PUBLISHED[n][SEXES.index(sex)][k] for n in names]) for k in (0, 1))
     root = np.linalg.cholesky(correlations())
@@ -81,18 +88,25 @@ def draw_measures(
     bmi, wide = PUBLISHED["bmi"][SEXES.index(sex)]
     ratio = wide / bmi
     if stature is not None:
-        if not STATURES[0] <= stature <= STATURES[1]:
-            raise ValueError(f"stature {stature} m; expected {STATURES[0]} to {STATURES[1]} m")
+        least, most = mean[0] - TALLEST * spread[0], mean[0] + TALLEST * spread[0]
+        if not least <= stature <= most:
+            raise ValueError(f"stature {stature} m; expected {least:.2f} to {most:.2f} m")
         free[0] = (stature - mean[0]) / spread[0]
     else:
         free[0] = np.clip(free[0], -LIMIT, LIMIT)
     tall = mean[0] + spread[0] * free[0]
+    up = None
     if mass is not None:
         light, heavy = (index * tall**2 for index in INDICES)
         if not light <= mass <= heavy:
             raise ValueError(f"{mass} kg at {tall:.2f} m; expected {light:.0f} to {heavy:.0f} kg")
-        wanted = np.log(mass / tall**2 / bmi) / ratio + ratio / 2
-        free[1] = (wanted - root[1, 0] * free[0]) / root[1, 1]
+        up = float(np.log(mass / tall**2 / bmi) / ratio + ratio / 2)
+    elif weight is not None:
+        if not 0.0 <= weight <= 1.0:
+            raise ValueError(f"weight {weight}; expected 0 to 1, 0.5 being usual")
+        up = 4.0 * (weight - 0.5)
+    if up is not None:
+        free[1] = (up - root[1, 0] * free[0]) / root[1, 1]
     score = root @ free
     score[1:] = np.clip(score[1:], -LIMIT, LIMIT)
     measures = dict(zip(names, (mean + spread * score).tolist(), strict=True))

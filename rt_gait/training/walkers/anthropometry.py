@@ -154,7 +154,6 @@ class Tape:
             "crotch": float(stand[self.midline, 2].min()),
             "hip_height": float(at("upperleg01.L")[2]),
             "knee": float(at("lowerleg01.L")[2]),
-            "ankle": float(at("foot.L")[2]),
             "upper_arm": float(stand[self.acromion, 2].max() - shoulder[2])
             + float(np.linalg.norm(at("lowerarm01.L") - shoulder)),
             "forearm": float(np.linalg.norm(wrist - at("lowerarm01.L"))),

@@ -27,8 +27,6 @@ Array = npt.NDArray[np.float64]
 
 #: The model's gender of the average man and woman.
 GENDER = {"man": 0.05, "woman": 0.95}
-#: What is left out when the weight is given as a phenotype value.
-OF_WEIGHT = ("mass", "chest", "waist", "buttock", "hip_breadth")
 
 #: Local changes that go with weight: the change for a body mass index 1 SD up.
 FLESH = {
@@ -63,7 +61,7 @@ FREE = {
     "*-leg-valgus": 0.15,
     "*-hand-scale": 0.12,
     "head-scale-vert": 0.20,
-    "head-scale-horiz": 0.20,
+    "head-scale-horiz": 0.14,
     "head-scale-depth": 0.20,
     "head-fat": 0.20,
     "nose-scale-depth": 0.30,
@@ -121,9 +119,9 @@ class Body:
 def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
     """A random adult, ``"man"`` or ``"woman"``.
 
-    ``fixed`` gives ``stature`` (metres), ``mass`` (kg) or phenotype values 0..1 (``weight`` stands
-    in for all that goes with it); the rest is drawn to go with them. ValueError says what was
-    expected.
+    ``fixed`` gives ``stature`` (metres), ``mass`` (kg), or 0..1 ``weight`` (body mass index: 0.5 is
+    usual, 0.25 more is one standard deviation) or a phenotype value; the rest is drawn to go with
+    them. ValueError says what was expected.
     """
     rng = np.random.default_rng([seed, 1])
     drawn = str(rng.choice(SEXES))
@@ -136,18 +134,17 @@ def draw_body(seed: int, sex: str | None = None, **fixed: float) -> Body:
         "muscle": _near(rng, {"man": 0.54, "woman": 0.47}[sex], 0.08),
         "proportions": _near(rng, 0.40, 0.12),
     }
-    measures, flesh = draw_measures(rng, sex, fixed.pop("stature", None), fixed.pop("mass", None))
+    sizes = {name: fixed.pop(name) for name in ("stature", "mass", "weight") if name in fixed}
+    measures, flesh = draw_measures(rng, sex, **sizes)
     local = dict(TYPICAL[sex])
     for name, spread in FREE.items():
         local[name] = local.get(name, 0.0) + _near(rng, 0.0, spread)
     for name, more in FLESH.items():
         local[name] = local.get(name, 0.0) + more * flesh
-    if unknown := set(fixed) - {*phenotype, "weight"}:
+    if unknown := set(fixed) - set(phenotype):
         raise ValueError(f"{sorted(unknown)}; expected stature, mass, weight, {[*phenotype]}")
     if wrong := [f"{k} {v}" for k, v in fixed.items() if not 0.0 <= v <= 1.0]:
         raise ValueError(f"{', '.join(wrong)}; expected 0 to 1")
-    if "weight" in fixed:
-        measures = {k: v for k, v in measures.items() if k not in OF_WEIGHT}
     return Body(sex, measures.pop("stature"), phenotype | fixed, local, measures)
 
 
