@@ -25,7 +25,7 @@ _EARLY, _LATE = 0.025, 0.01
 
 #: Degrees by which the recorded skeletons' thighs lean too far forward and their shanks too far
 #: back: their knees are more bent than published all through the cycle (Perry & Burnfield 2010).
-_KNEE = {"femur": 6.0, "tibia": -7.0}
+_KNEE = {"femur": 6.0, "tibia": -6.0}
 
 
 @dataclass(frozen=True)

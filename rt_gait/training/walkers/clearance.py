@@ -1,4 +1,7 @@
-"""Arms clear of the body: recorded arms hang beside the recorded body, not beside a wider one."""
+"""Limbs clear of the body and of each other: recorded limbs fit the recorded body, not a wider one.
+
+Both functions turn limbs outwards by one angle for the whole loop, the least that is enough.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ _MOST = 0.7
 _BIN = 0.02
 #: Every so many frames are looked at.
 _STEP = 3
+#: Every so many vertices give the girth.
+_SPARSE = 3
+#: Least distance between the ankles, metres.
+ANKLES = 0.055
+_LEG = ("upperleg", "lowerleg")
 _ARM = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
 
 
@@ -27,7 +35,8 @@ def girth(mesh: BodyMesh) -> tuple[float, Array]:
     """
     parts = ("root", "pelvis", "spine", "upperleg", "lowerleg", "breast")
     own = [j for j, b in enumerate(mesh.bones) if b.startswith(parts)]
-    at = mesh.vertices[np.isin(mesh.weights.argmax(axis=1), own)] - mesh.heads[mesh.bone("root")]
+    member = np.isin(mesh.weights[::_SPARSE].argmax(axis=1), own)
+    at = mesh.vertices[::_SPARSE][member] - mesh.heads[mesh.bone("root")]
     low = float(at[:, 2].min()) if len(at) else 0.0
     slot = ((at[:, 2] - low) / _BIN).astype(int)
     count = int(slot.max()) + 1 if len(at) else 1
@@ -38,11 +47,38 @@ def girth(mesh: BodyMesh) -> tuple[float, Array]:
     return low, np.stack([wide, (back - front) / 2.0, (back + front) / 2.0], axis=1)
 
 
+def _knee(mesh: BodyMesh) -> float:
+    """Distance from the middle of the left knee to its inner side at rest, metres."""
+    knee = mesh.heads[mesh.bone("lowerleg01.L")]
+    near = mesh.vertices[np.abs(mesh.vertices[:, 2] - knee[2]) < _BIN]
+    inner = near[(near[:, 0] > 0.0) & (near[:, 0] < knee[0]), 0]
+    return float(knee[0] - inner.min()) if len(inner) else 0.05
+
+
+def part_legs(mesh: BodyMesh, rotations: Array) -> Array:
+    """``rotations`` (T, J, 3, 3), not yet planted, with legs apart enough to pass each other.
+
+    Knees come no nearer than 0.8 of their breadth (flesh gives way), ankles than ``ANKLES``.
+    """
+    at = joints(mesh, rotations[::_STEP])
+    left, right = ([mesh.bone(f"{n}.{s}") for n in ("lowerleg01", "foot")] for s in "LR")
+    hip = at[:, mesh.bone("upperleg01.L"), 2].mean()
+    gap = (at[:, left, 0] - at[:, right, 0]).min(axis=0)
+    drop = hip - at[:, left, 2].mean(axis=0)
+    least = np.array([1.6 * _knee(mesh), ANKLES])
+    angle = max(float(((least - gap) / 2.0 / drop).max()), 0.0)
+    out = rotations.copy()
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        own = [j for j, b in enumerate(mesh.bones) if b.startswith(_LEG) and b.endswith(side)]
+        out[:, own] = axis_rotation(1, -sign * angle) @ out[:, own]
+    return out
+
+
 def clear_arms(mesh: BodyMesh, rotations: Array, margin: float = 0.01) -> Array:
     """``rotations`` (T, J, 3, 3) with each arm turned outwards until it clears the body.
 
-    The turn is one angle for the whole loop: the least for which elbow, forearm and hand stay
-    ``margin`` metres outside the elliptic slices of the trunk and thighs at rest.
+    Elbow, forearm and hand stay ``margin`` metres outside the elliptic slices of the trunk and
+    thighs at rest.
     """
     low, slices = girth(mesh)
     if not slices.any():

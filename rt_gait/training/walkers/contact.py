@@ -24,6 +24,8 @@ CLEARANCE = 0.012
 #: Knees stay ahead of the line from hip to ankle, however straight the recorded leg: metres over
 #: which that sets in.
 KNEE_AHEAD = 0.03
+#: Every so many sole points of a detailed foot say how it rolls.
+_SPARSE = 4
 #: Most that a heel is raised further than recorded, radians.
 STEEPEST = 0.25
 
@@ -110,6 +112,7 @@ def bend_toes(
 
 def _roll(sole: Array) -> Array:
     """Ankle moves (T, 3) a frame for which the loaded sole points stay where they are."""
+    sole = sole[:, ::_SPARSE] if sole.shape[1] > 40 else sole
     load = np.exp(-(sole[..., 2] - sole[..., 2].min(axis=1, keepdims=True)) / LOAD_HEIGHT)
     both = load * np.roll(load, -1, axis=0)
     both /= both.sum(axis=1, keepdims=True)
@@ -233,8 +236,8 @@ def plant(
         over = np.maximum([_excess(mesh, r) for r in reach], 0.0)
         lift = smooth((over * bearing).T, 3.0 * rate)
     worst = over.max(axis=0)
-    for _ in range(3):
-        sink = smooth(worst, 6.0 * rate) + 0.5 * worst.std()
+    for _ in range(4):
+        sink = smooth(worst, 6.0 * rate) + 0.2 * worst.std()
         root[:, 2] -= sink
         worst = np.maximum(worst - sink, 0.0)
     for k, side in enumerate("LR"):

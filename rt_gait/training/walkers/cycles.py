@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .bodies import BodyMesh
-from .clearance import clear_arms
+from .clearance import clear_arms, part_legs
 from .contact import plant
 from .mocap import FRAME_RATE
 from .motion import Gait, alignment, curl_fingers, foot_heading, recorded_name
@@ -129,7 +129,7 @@ def put_on(cycle: Cycle, mesh: BodyMesh, frames: int = FRAMES) -> Gait:
         align[side + "foot"] = axis_rotation(2, -foot_heading(mesh, side))
     turns = cycle.rotations(phase) @ np.stack([align.get(b, np.eye(3)) for b in BONES])
     rotations = turns[:, [BONES.index(recorded_name(b)) for b in mesh.bones]]
-    rotations = curl_fingers(mesh, rotations)
+    rotations = part_legs(mesh, curl_fingers(mesh, rotations))
     leg = mesh.leg_length
     stride = np.array([0.0, -cycle.stride * leg, 0.0])
     period = cycle.stride / cycle.speed * float(np.sqrt(leg / GRAVITY))

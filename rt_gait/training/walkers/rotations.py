@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,12 +44,13 @@ def log(rotation: Array) -> Array:
 
 def between(a: Array, b: Array) -> Array:
     """The smallest rotation (3, 3) that turns direction ``a`` (3,) onto direction ``b`` (3,)."""
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    axis = np.cross(a, b)
-    sine = float(np.linalg.norm(axis))
-    if sine < 1e-9:
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    scale = 1.0 / (math.hypot(ax, ay, az) * math.hypot(bx, by, bz))
+    x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    if math.hypot(x, y, z) * scale < 1e-9:
         return np.eye(3)
-    return exp(axis / sine * float(np.arctan2(sine, float(a @ b))))
+    k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]]) * scale
+    return np.eye(3) + k + k @ k / (1.0 + (ax * bx + ay * by + az * bz) * scale)
 
 
 def orthonormal(matrix: Array) -> Array:
