@@ -57,7 +57,7 @@ CORRELATIONS = (
 #: A stature may be asked for up to this many standard deviations from the mean.
 TALLEST = 4.0
 #: Body mass indices, kg/m^2, that may be asked for.
-INDICES = (16.0, 42.0)
+INDICES = (18.0, 40.0)
 #: No measure is drawn further from the mean than this many standard deviations.
 LIMIT = 2.3
 
@@ -109,6 +109,7 @@ def draw_measures(
         free[1] = (up - root[1, 0] * free[0]) / root[1, 1]
     score = root @ free
     score[1:] = np.clip(score[1:], -LIMIT, LIMIT)
+    score[1] = score[1] if up is None else up
     measures = dict(zip(names, (mean + spread * score).tolist(), strict=True))
     measures["mass"] = float(bmi * np.exp(ratio * score[1] - ratio**2 / 2) * tall**2)
     return measures, float(score[1])

@@ -81,7 +81,9 @@ def test_what_is_fixed_is_kept_and_the_rest_goes_with_it() -> None:
     tall, short = (draw_body(8, "man", stature=s) for s in (1.95, 1.60))
     assert (tall.stature, short.stature) == (1.95, 1.60)
     assert tall.measures["crotch"] - short.measures["crotch"] > 0.15
-    assert draw_body(8, "woman", stature=1.6, mass=70.0).measures["mass"] == pytest.approx(70.0)
+    for mass in (48.0, 70.0, 100.0):
+        heavy = draw_body(8, "woman", stature=1.6, mass=mass)
+        assert heavy.measures["mass"] == pytest.approx(mass)
     slim, stout = (draw_body(8, "man", stature=1.8, weight=w, muscle=0.4) for w in (0.3, 0.9))
     assert slim.phenotype["muscle"] == 0.4
     assert 70 < slim.measures["mass"] < 85
