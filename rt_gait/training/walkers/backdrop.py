@@ -98,7 +98,8 @@ def _furnish(x: Image, z: Image, colour: Image, rng: np.random.Generator) -> Non
             pane = inside & (z > 1.0) & (z < 2.6)
             shine = 0.1 * z[pane] + 0.05 * (np.mod(x[pane] * 0.8 + z[pane], 0.9) < 0.3)
             colour[pane] = (np.array([0.35, 0.42, 0.50]) + shine[:, None]) * 0.8
-            colour[pane & (_lines(x - at, wide / 2, 0.07) | (z < 1.07) | (z > 2.53))] = 0.85
+            bars = _lines(x - at, wide / 2, 0.07) | (x > at + wide - 0.07)
+            colour[pane & (bars | (z < 1.07) | (z > 2.53))] = 0.85
             colour[inside & (z > 0.94) & (z <= 1.0)] *= 0.75
         elif what == 1:
             door = inside & (z < 2.1) & (x < at + 1.0)

@@ -25,7 +25,7 @@ Image = npt.NDArray[np.float32]
 
 #: Edge of the cells in which a figure's shadow on itself is found, and how far behind what hides
 #: the lamp a point must lie to be in shadow, metres.
-_CELL, _BEHIND = 0.02, 0.03
+_CELL, _BEHIND = 0.02, 0.05
 #: Kinds of parts that are no part of the person: people who label pictures leave umbrellas out.
 _UMBRELLA = ("umbrella", "shaft")
 #: Samples of a pixel: column and row within it, and moment within the exposure, all in 0..1. Each
@@ -95,8 +95,9 @@ def _colours(
     ``posed`` (V, 3) vertices; ``at`` the corners (P, 3) and barycentric weights (P, 3) of points.
     """
     corners, bary = at
-    lamp = lamplight(posed, look.figure.faces, light)[:, None]
-    values = np.concatenate([look.fields, lamp, look.normals(posed), posed], axis=1)
+    normals = look.normals(posed)
+    lamp = lamplight(posed, normals, look.figure.faces, light)[:, None]
+    values = np.concatenate([look.fields, lamp, normals, posed], axis=1)
     mixed = values[corners[:, 0]] * bary[:, :1]
     for k in (1, 2):
         mixed += values[corners[:, k]] * bary[:, k : k + 1]
@@ -111,8 +112,11 @@ def _colours(
     return shade((colour, gloss), folds(f, n, 0.09), eye, light, open_).astype(np.float32)
 
 
-def lamplight(vertices: Image, faces: npt.NDArray[np.int64], light: Light) -> Image:
-    """Share of the lamp (V,) that the figure itself does not hide from its vertices (V, 3)."""
+def lamplight(vertices: Image, normals: Image, faces: npt.NDArray[np.int64], light: Light) -> Image:
+    """Share of the lamp (V,) that the figure itself does not hide from its vertices (V, 3).
+
+    Vertices that hardly face the lamp count as lit: there the grid is too coarse to tell.
+    """
     import torch
 
     towards = light.towards
@@ -131,7 +135,8 @@ def lamplight(vertices: Image, faces: npt.NDArray[np.int64], light: Light) -> Im
     hidden = np.zeros(len(vertices), np.float32)
     for dx, dy in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
         hidden += far - nearest[(row + dy) * width + column + dx] > _BEHIND
-    return np.asarray(1.0 - hidden / 5.0)
+    facing = np.clip((normals @ towards.astype(np.float32) - 0.1) / 0.4, 0.0, 1.0)
+    return np.asarray(1.0 - facing * hidden / 5.0)
 
 
 def shadow(vertices: Array, camera: Camera, light: Light, wall: float) -> Image:
