@@ -11,8 +11,9 @@ from .arms import grip, hung_turn, pose
 from .bodies import BodyMesh
 from .figure import Follower, Part
 from .garments import Measures
+from .outline import circle
 from .palette import Colour
-from .parts import Shape, box, circle, hanging, hollow, rigid, rod, skinned
+from .parts import Shape, box, hanging, hollow, rigid, rod, skinned
 from .rotations import exp
 
 Array = npt.NDArray[np.float64]
@@ -56,11 +57,19 @@ def _darker(colour: Colour) -> Colour:
 
 
 def _round(points: Array, centre: Array, count: int) -> Array:
-    """Convex outline of points (P, 2) about ``centre``: (count, 2), evenly spaced in angle."""
+    """Taut outline of points (P, 2) about ``centre``: (count, 2), evenly spaced in angle.
+
+    It bridges hollows like a strap, but stays within 15 mm of what lies under it.
+    """
     way = circle(count)
-    reach = ((points - centre) @ way.T).max(axis=0)
+    flat = (points - centre) @ way.T
     cosine = way @ way.T
-    radius = np.where(cosine > 0.1, reach / np.maximum(cosine, 0.1), np.inf).min(axis=1)
+    taut = np.where(cosine > 0.1, flat.max(axis=0) / np.maximum(cosine, 0.1), np.inf).min(axis=1)
+    far = np.linalg.norm(points - centre, axis=1)
+    near = np.where(flat > 0.98 * far[:, None], far[:, None], 0.0).max(axis=0)
+    radius = np.where(near > 0.0, np.minimum(taut, near + 0.015), taut)
+    for _ in range(3):
+        radius = 0.5 * radius + 0.25 * (np.roll(radius, 1) + np.roll(radius, -1))
     return np.asarray(centre + radius[:, None] * way)
 
 

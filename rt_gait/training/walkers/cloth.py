@@ -12,17 +12,20 @@ import numpy.typing as npt
 from .bodies import BodyMesh
 from .figure import Follower, Part
 from .garments import Measures, Outfit
+from .outline import circle, sections
 from .palette import Colour
-from .parts import circle, hollow, sections
+from .parts import hollow
 
 Array = npt.NDArray[np.float64]
 
 #: Seconds by which the swinging share of the cloth trails the leg.
 LAG_S = 0.08
 #: Largest swinging share, at the hem.
-SWING = 0.35
+SWING = 0.3
 #: How far cloth below the knee follows the shank rather than the thigh.
-SHANK = 0.55
+SHANK = 0.5
+#: Extra room before and behind the legs at the hem, metres.
+ROOM = 0.04
 #: Thickness of the cloth, metres.
 THICKNESS = 0.004
 
@@ -49,7 +52,7 @@ def _weights(mesh: BodyMesh, points: Array, hem: float, m: Measures) -> tuple[Ar
     thigh = _step((m.hip + 0.10 - z) / 0.24)
     shank = SHANK * _step((m.knee + 0.02 - z) / 0.20)
     swing = SWING * np.clip((m.hip - z) / max(m.hip - hem, 0.05), 0.0, 1.0)
-    between = 0.14 + 0.2 * np.clip((z - m.hip) / 0.2 + 1.0, 0.0, 1.0)
+    between = 0.33 + 0.2 * np.clip((z - m.hip) / 0.2 + 1.0, 0.0, 1.0)
     left = _step(0.5 + points[:, 0] / between)
     joints = ("upperleg01", "lowerleg01") if hem < m.knee else ("upperleg01",)
     names = [f"{n}.{s}" for n in joints for s in "LR"]
@@ -88,7 +91,8 @@ def tube(
     stand = np.interp(depth, np.linspace(0.0, 1.0, len(off)), off)
     below = np.arctan2(way[:, 1], way[:, 0]) * 9.0
     wave = 0.10 * stand[:, None] * depth[:, None] * np.sin(below)
-    outer = reach + stand[:, None] + wave
+    room = ROOM * depth * np.clip((m.hip - hem) / 0.35, 0.0, 1.0)
+    outer = reach + stand[:, None] + wave + room[:, None] * np.abs(way[:, 1])
     inner = np.maximum(outer - THICKNESS, 0.5 * outer)
     radii = np.concatenate([outer, inner[::-1]])
     levels = np.concatenate([heights, heights[::-1]])
@@ -112,8 +116,9 @@ def cloth_parts(mesh: BodyMesh, dressed: Array, outfit: Outfit) -> tuple[Part, .
         off = np.array([0.004, 0.012, 0.4 * skirt.flare, 0.75 * skirt.flare, skirt.flare])
         out.append(tube(mesh, dressed, "skirt", skirt.colour, (top, m.leg(skirt.hem), off)))
     if coat is not None:
-        flare = 0.02 + 0.05 * coat.hem
+        flare, thick = 0.02 + 0.05 * coat.hem, coat.thickness
         off = np.array([-0.006, 0.004, 0.006, 0.5 * flare, 0.8 * flare, flare])
+        off += thick * np.array([0.0, 0.2, 0.6, 0.8, 0.8, 0.8])
         shape = (m.waist + 0.06, m.leg(coat.hem), off)
         out.append(tube(mesh, dressed, "coat", coat.colour, shape))
     return tuple(out)

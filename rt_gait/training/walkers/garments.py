@@ -2,8 +2,7 @@
 
 Every vertex carries a few smooth fields in the rest pose (region weights, height, distance along
 the arm); garments are thresholds on these fields, evaluated at every pixel, so that hems and
-cuffs are sharp whatever the mesh. What is not a layer over the skin (skirts, coat tails, hats,
-bags) is a part of its own: see ``cloth``, ``headwear`` and ``carried``.
+cuffs are sharp whatever the mesh. Skirts, coat tails, hats and bags are meshes of their own.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .bodies import Body, BodyMesh
+from .outline import drape
 from .palette import HAIR, SHIRTS, SHOES, SKIN, TROUSERS, Colour, pick
 
 Array = npt.NDArray[np.float64]
@@ -131,8 +131,8 @@ def _incidence(count: int, faces: bytes) -> tuple[Any, Any]:
     tri = np.frombuffer(faces, dtype=np.int64).reshape(-1, 3)
     ones, number = np.ones(tri.size), np.repeat(np.arange(len(tri)), 3)
     touch = sparse.csr_matrix((ones, (tri.ravel(), number)), shape=(count, len(tri)))
-    edges = np.concatenate([tri[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
-    edges = np.concatenate([edges, edges[:, ::-1]])
+    pairs = ((0, 1), (1, 2), (2, 0), (1, 0), (2, 1), (0, 2))
+    edges = np.concatenate([tri[:, pair] for pair in pairs])
     weight = 1.0 / np.maximum(np.bincount(edges[:, 0], minlength=count), 1)
     share = weight[edges[:, 0]]
     return touch, sparse.csr_matrix((share, (edges[:, 0], edges[:, 1])), shape=(count, count))
@@ -172,10 +172,7 @@ class Measures:
 
 
 def regions(f: dict[str, Array], outfit: Outfit, m: Measures) -> dict[str, Flags]:
-    """Where each garment covers the body: boolean arrays of the shape of the given fields.
-
-    ``under`` is the leg hidden by a skirt or by the tail of a coat.
-    """
+    """Where each garment covers points with fields ``f``; ``under`` is the leg that cloth hides."""
     arm, head, z = f["arm"] > 0.5, f["head"] > 0.5, f["z"]
     neckline = m.collar + 0.012 + 0.35 * np.clip(f["y"] - m.nape, -0.12, 0.1)
     body = (z > m.waist - outfit.hem) & (z < neckline) & ~head
@@ -192,15 +189,14 @@ def regions(f: dict[str, Array], outfit: Outfit, m: Measures) -> dict[str, Flags
         legs &= ~shoe
     over = np.zeros_like(arm)
     if coat is not None:
-        torso = (z > m.hip - 0.02) & (z < neckline + 0.025) & ~head
+        torso = (z > m.waist - 0.01) & (z < neckline + 0.025) & ~head
         over = np.where(arm, f["along_arm"] < 1.97, torso)
     hem = max([g.hem for g in (skirt, coat) if g is not None], default=0.0)
     under = ~arm & (z < m.hip + 0.06) & (z > m.leg(hem) + 0.02) & (hem > 0.0)
     hairline = 0.052 - 0.30 * np.clip(f["face_y"] - 0.03, 0.0, 0.03)
     hairline = np.where(f["face_y"] > 0.085, -0.10 if outfit.long_hair else -0.035, hairline)
-    hairline = np.where(
-        np.abs(f["face_x"]) > 0.062, np.minimum(hairline, 0.01 + hairline * 0.5), hairline
-    )
+    temple = np.abs(f["face_x"]) > 0.062
+    hairline = np.where(temple, np.minimum(hairline, 0.01 + hairline * 0.5), hairline)
     hair = head & (f["face_z"] > hairline) & (f["face_y"] > -0.02) & (f["eye"] < 0.3)
     return {"shirt": shirt, "legs": legs, "shoe": shoe, "hair": hair, "coat": over, "under": under}
 
@@ -209,18 +205,28 @@ def _stand_off(f: dict[str, Array], on: dict[str, Flags], outfit: Outfit, m: Mea
     """How far the clothes stand off every vertex (V,), metres, before it is smoothed."""
     flare = np.clip((m.knee - f["z"]) / max(m.knee - m.ankle, 1e-3), 0.0, 1.0)
     arm, loose = f["arm"] > 0.5, outfit.looseness
-    off = np.where(on["shirt"], np.where(arm, 0.6, 1.0) * loose + min(loose, 0.006), 0.0)
+    sleeve = np.where(arm, np.clip(1.2 * f["along_arm"], 0.1, 0.6), 1.0)
+    off = np.where(on["shirt"], sleeve * (loose + min(loose, 0.006)), 0.0)
     off = np.where(on["legs"], loose * (0.8 + 0.5 * flare) + min(loose, 0.009), off)
     if outfit.skirt is not None:
         off = np.where(on["legs"], 0.002, off)
     off = np.where(on["shoe"], outfit.sole, off)
     off = np.where(on["hair"], 0.018 if outfit.long_hair else 0.014, off)
-    off = np.where(on["under"], np.minimum(off, -0.012), off)
+    off = np.where(on["under"], np.minimum(off, -0.02), off)
     if outfit.coat is not None:
         collar = np.clip(1.0 - np.abs(f["z"] - m.collar) / 0.05, 0.0, 1.0) * ~arm
         thick = outfit.coat.thickness
         off = np.where(on["coat"], np.where(arm, 0.75, 1.0) * thick + 0.008 * collar, off)
     return np.asarray(off)
+
+
+def _hangs(f: dict[str, Array], worn: Flags, m: Measures) -> tuple[Flags, Array]:
+    """Points of the trunk (V,) and how far (0..1) cloth ``worn`` (V,) hangs free of their shape."""
+    trunk = (f["arm"] < 0.1) & (f["head"] < 0.1) & (f["z"] > m.hip) & (f["z"] < m.collar)
+    chest = m.waist + 0.75 * (m.collar - m.waist)
+    low, high = (f["z"] - m.hip - 0.02) / 0.08, (chest - f["z"]) / 0.10
+    clear = np.clip(low, 0.0, 1.0) * np.clip(high, 0.0, 1.0) * np.clip(1.0 - 3.0 * f["arm"], 0, 1)
+    return trunk, clear * worn
 
 
 def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
@@ -231,9 +237,9 @@ def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
     _, mean = _incidence(len(mesh.vertices), mesh.faces.tobytes())
     cloth = (on["shirt"] | on["legs"] | on["coat"]).astype(float)
     pull = 0.6 * (mean @ (mean @ cloth))[:, None]
-    smoothed = mesh.vertices.copy()
-    for _ in range(40):
-        smoothed += pull * (mean @ smoothed - smoothed)
+    smoothed = drape(mesh.vertices, *_hangs(f, on["shirt"] | on["coat"], m))
+    for step in (1.0, -0.8) * 12:
+        smoothed += step * pull * (mean @ smoothed - smoothed)
     offset = _stand_off(f, on, outfit, m)
     for _ in range(4):
         offset = 0.5 * offset + 0.5 * (mean @ offset)

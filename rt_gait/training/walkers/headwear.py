@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from .bodies import BodyMesh
 from .figure import Follower, Part
+from .outline import circle, sections
 from .palette import Colour
-from .parts import Shape, ball, circle, hanging, hollow, rigid, rod, sections, solid
+from .parts import Shape, ball, hanging, hollow, rigid, rod, solid
 
 Array = npt.NDArray[np.float64]
 

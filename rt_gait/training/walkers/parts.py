@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .bodies import BodyMesh
 from .figure import Follower, Part
+from .outline import circle
 from .palette import Colour
 
 Array = npt.NDArray[np.float64]
@@ -75,12 +76,6 @@ def hollow(rings: Array) -> Shape:
     return _outwards(rings.reshape(-1, 3), faces)
 
 
-def circle(around: int) -> Array:
-    """Directions (N, 2) round the unit circle."""
-    angle = 2.0 * np.pi * np.arange(around) / around
-    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-
-
 def box(centre: Array, size: Array, round_: float = 4.0) -> Shape:
     """A box (``size`` (3,) metres) with rounded edges: a superellipsoid of exponent ``round_``."""
     level = np.linspace(-1.0, 1.0, 11)
@@ -123,31 +118,6 @@ def rod(
     rings = path[:, None] + half * way[:, :, 0] * across[:, None]
     rings = rings + thick * way[:, :, 1] * up[:, None]
     return hollow(rings) if closed else solid(rings)
-
-
-def sections(points: Array, heights: Array, directions: Array, centre: Array) -> Array:
-    """How far the convex outline of ``points`` (P, 3) reaches at every height, (R, N) metres.
-
-    ``directions`` (N, 2) are unit vectors of the ground plane from ``centre`` (2,). Points count
-    for heights within three quarters of the spacing there (at least two heights, in order), at
-    least 12 mm; a height without points takes the nearest's. ValueError without any point.
-    """
-    gap = np.abs(np.diff(heights))
-    band = np.maximum(0.75 * np.minimum(np.append(gap, gap[-1]), np.append(gap[0], gap)), 0.012)
-    flat = (points[:, :2] - centre) @ directions.T
-    reach = np.full((len(heights), len(directions)), np.nan)
-    for row, height in enumerate(heights):
-        near = np.abs(points[:, 2] - height) < band[row]
-        if near.any():
-            reach[row] = flat[near].max(axis=0)
-    filled = np.flatnonzero(~np.isnan(reach[:, 0]))
-    if not len(filled):
-        raise ValueError("no point lies between the heights")
-    nearest = filled[np.abs(np.arange(len(heights))[:, None] - filled).argmin(axis=1)]
-    reach = reach[nearest]
-    cosine = directions @ directions.T
-    ratio = np.where(cosine > 0.1, reach[:, None, :] / np.maximum(cosine, 0.1), np.inf)
-    return np.asarray(ratio.min(axis=2))
 
 
 def rigid(mesh: BodyMesh, shares: dict[str, float], count: int, followers: int = 0) -> Array:
