@@ -117,8 +117,6 @@ def lamplight(vertices: Image, normals: Image, faces: npt.NDArray[np.int64], lig
 
     Vertices that hardly face the lamp count as lit: there the grid is too coarse to tell.
     """
-    import torch
-
     towards = light.towards
     east = np.cross([0.0, 0.0, 1.0], towards)
     east /= np.linalg.norm(east)
@@ -127,10 +125,9 @@ def lamplight(vertices: Image, normals: Image, faces: npt.NDArray[np.int64], lig
     # So far away that the lamp's rays are parallel.
     far = 100.0 + seen[:, 2].max() - seen[:, 2]
     width, height = (int(v) + 3 for v in at.max(axis=0))
-    points, depth = torch.from_numpy(at), torch.from_numpy(far)
-    hit = rasterise(points, depth, torch.from_numpy(faces), width, height)
+    hit = rasterise(at, far, faces, width, height)
     nearest = np.full(width * height, np.inf, np.float32)
-    nearest[hit.pixel.numpy()] = hit.depth.numpy()
+    nearest[hit.pixel] = hit.depth
     column, row = at.astype(np.int64).T
     hidden = np.zeros(len(vertices), np.float32)
     for dx, dy in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
@@ -179,8 +176,6 @@ def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = n
 
     ``ends`` (2, V, 3) vertices at its beginning and end, ``wall`` metres where shadows climb.
     """
-    import torch
-
     pixel, depth = camera.project(ends)
     left, top = np.maximum(np.floor(pixel.min(axis=(0, 1))).astype(int) - 1, 0)
     right, bottom = np.ceil(pixel.max(axis=(0, 1))).astype(int) + 2
@@ -192,21 +187,20 @@ def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = n
         none = np.zeros((1, 1, 4), np.float32)
         return Layer(none, none[..., 3], 0, 0, float(np.median(far)), dark)
     faces = _front(look.figure.faces, pixel)
-    faces_, far_ = torch.from_numpy(faces), torch.from_numpy(far.astype(np.float32))
+    near = far.astype(np.float32)
     hits = []
     for column, row, share in _SAMPLES:
         at = pixel[0] * (1.0 - share) + pixel[1] * share
         at += [0.5 - column - left, 0.5 - row - top]
-        points = torch.from_numpy(at.astype(np.float32))
-        hits.append(rasterise(points, far_, faces_, width, height))
-    corners = faces[np.concatenate([h.face.numpy() for h in hits])]
-    bary = np.concatenate([h.bary.numpy() for h in hits])
+        hits.append(rasterise(at.astype(np.float32), near, faces, width, height))
+    corners = faces[np.concatenate([h.face for h in hits])]
+    bary = np.concatenate([h.bary for h in hits])
     lit = _colours(look, middle.astype(np.float32), (corners, bary), camera, light)
     counts = np.array([True] + [p.kind not in _UMBRELLA for p in look.figure.parts])
     person = counts[look.figure.part[corners[:, 0]]]
     sums, first = np.zeros((height * width, 5), np.float32), 0
     for hit in hits:
-        index, last = hit.pixel.numpy(), first + len(hit.pixel)
+        index, last = hit.pixel, first + len(hit.pixel)
         sums[index, :3] += lit[first:last]
         sums[index, 3] += 1.0
         sums[index, 4] += person[first:last]
