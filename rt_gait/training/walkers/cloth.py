@@ -116,9 +116,9 @@ def cloth_parts(mesh: BodyMesh, dressed: Array, outfit: Outfit) -> tuple[Part, .
         off = np.array([0.004, 0.012, 0.4 * skirt.flare, 0.75 * skirt.flare, skirt.flare])
         out.append(tube(mesh, dressed, "skirt", skirt.colour, (top, m.leg(skirt.hem), off)))
     if coat is not None:
-        flare, thick = 0.02 + 0.05 * coat.hem, coat.thickness
+        flare, thick = 0.05 * coat.hem, coat.thickness
         off = np.array([-0.006, 0.004, 0.006, 0.5 * flare, 0.8 * flare, flare])
-        off += thick * np.array([0.0, 0.2, 0.6, 0.8, 0.8, 0.8])
+        off += thick * np.array([0.0, 0.1, 0.3, 0.4, 0.5, 0.5])
         shape = (m.waist + 0.06, m.leg(coat.hem), off)
         out.append(tube(mesh, dressed, "coat", coat.colour, shape))
     return tuple(out)

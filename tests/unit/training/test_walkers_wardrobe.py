@@ -242,9 +242,10 @@ def outside(figure: Figure, kind: str, gait: Gait) -> tuple[float, float]:
     """How far (m) and for which share of points the legs come through the cloth, at the worst."""
     k = 1 + [p.kind for p in figure.parts].index(kind)
     part, own = figure.parts[k - 1], np.flatnonzero(figure.part == k)
-    legs = np.isin(MESH.weights.argmax(axis=1), [MESH.bone(f"upperleg01.{s}") for s in "LR"])
-    legs |= np.isin(MESH.weights.argmax(axis=1), [MESH.bone(f"lowerleg01.{s}") for s in "LR"])
-    legs &= MESH.vertices[:, 2] > part.vertices[:, 2].min() + 0.03
+    mesh = figure.mesh
+    own_legs = [b.startswith(("upperleg", "lowerleg")) for b in mesh.bones]
+    legs = mesh.weights[:, np.array(own_legs)].sum(axis=1) > 0.9
+    legs &= mesh.vertices[:, 2] > part.vertices[:, 2].min() + 0.03
     worst, share = -1.0, 0.0
     for frame in posed(figure, gait)[::5]:
         cloth = frame[own]
@@ -451,3 +452,20 @@ def test_hair_hides_under_a_hat() -> None:
     bare = hair(MESH, dressed, "long", (0, 0, 0), 0.1, hatted=False)[0]
     under = hair(MESH, dressed, "long", (0, 0, 0), 0.1, hatted=True)[0]
     assert under.vertices[:, 2].max() < bare.vertices[:, 2].max() - 0.05
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.timeout(400)
+def test_real_bodies_stay_inside_their_cloth() -> None:
+    pytest.importorskip("anny", reason="bodies need the Anny model")
+    from rt_gait.training.walkers.bodies import anny_rig
+
+    for seed in (1, 2):
+        body = draw_body(seed, "woman")
+        mesh = anny_rig().mesh(body)
+        for clothing in ("skirt", "coat"):
+            session = draw_session(seed, body, clothing, "none")
+            figure = dress_figure(mesh, session)
+            worst, share = outside(figure, clothing, stroll(mesh))
+            assert worst < 0.03
+            assert share < 0.03
