@@ -118,7 +118,7 @@ def lamplight(vertices: Image, normals: Image, faces: npt.NDArray[np.int64], lig
     Vertices that hardly face the lamp count as lit: there the grid is too coarse to tell.
     """
     towards = light.towards
-    east = np.cross([0.0, 0.0, 1.0], towards)
+    east = np.cross([1.0, 0.0, 0.0], towards)
     east /= np.linalg.norm(east)
     seen = vertices @ np.stack([east, np.cross(east, towards), towards], axis=1).astype(np.float32)
     at = (seen[:, :2] - seen[:, :2].min(axis=0)) / np.float32(_CELL) + 2.0

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from rt_gait.bench.mot import read_ground_truth
+from rt_gait.errors import UsageError
 from rt_gait.training.walkers.__main__ import main
-from rt_gait.training.walkers.camera import Camera, project
+from rt_gait.training.walkers.camera import Camera, draw_camera, project
 from rt_gait.training.walkers.path import Path as Way
 from rt_gait.training.walkers.path import bend
 from rt_gait.training.walkers.rotations import axis_rotation
+from rt_gait.training.walkers.shading import Light
+from rt_gait.training.walkers.staging import APART, FROM_CAMERA, FROM_WALL, Stage, draw_ways
 
 ARC = Way(1.0, 6.0, 0.4, 0.25)
 
@@ -74,6 +77,52 @@ def test_many_cameras_at_once_see_what_each_sees_alone() -> None:
         np.testing.assert_allclose(depth[n].numpy(), far, atol=1e-9)
     middle = cameras[0].rays()[23:25, 31:33].mean(axis=(0, 1)) * 5.0 + [0.0, 0.0, 2.0]
     np.testing.assert_allclose(cameras[0].project(middle)[0], [32.0, 24.0], atol=1e-9)
+
+
+def test_cameras_look_at_people_from_one_to_six_metres_up() -> None:
+    for seed in range(50):
+        camera, distance = draw_camera(np.random.default_rng(seed), (960, 540))
+        assert 1.0 <= camera.height <= 6.0
+        ends = np.array([[0.0, distance, z] for z in (0.0, 1.9)])
+        pixel, _ = camera.project(ends)
+        assert (pixel > 0).all() and (pixel < [960, 540]).all()
+        assert 0.1 < (pixel[0, 1] - pixel[1, 1]) / 540 < 0.7
+
+
+LAMP = Light(np.array([0.0, -0.6, 0.8]))
+STAGE = Stage(Camera(960, 540, 900.0, 2.0, 0.12), LAMP, 12.0, 7.0, np.zeros((1, 1, 3), np.float32))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_people_cross_without_walking_through_each_other_or_the_wall(seed: int) -> None:
+    speeds, times = [1.2, 1.5, 1.0, 1.3], np.arange(0.0, 12.0, 0.05)
+    ways = draw_ways(seed, STAGE, speeds, 12.0)
+    places = [w.path.at(v * (times - w.start))[0] for w, v in zip(ways, speeds, strict=True)]
+    there = [(times >= w.start + 0.3) & (times <= w.end - 0.3) for w in ways]
+    met = 0
+    for k in range(4):
+        y = places[k][there[k], 1]
+        assert y.min() > FROM_CAMERA - 0.1 and y.max() < STAGE.wall - FROM_WALL + 0.1
+        for j in range(k):
+            both = there[k] & there[j]
+            assert (
+                np.linalg.norm(places[k] - places[j], axis=1)[both].min(initial=9.0) > APART - 0.1
+            )
+            bearing = [p[:, 0] / p[:, 1] for p in (places[k], places[j])]
+            met += len(np.unique(np.sign(bearing[0] - bearing[1])[both])) == 2
+    assert met >= 1
+
+
+def test_ways_go_in_all_directions_and_some_are_curved() -> None:
+    ways = [w for seed in range(12) for w in draw_ways(seed, STAGE, [1.2, 1.4, 1.3, 1.1], 12.0)]
+    quarter = np.array([int((w.path.heading % (2 * np.pi)) // (np.pi / 2)) for w in ways])
+    assert np.bincount(quarter, minlength=4).min() >= 4
+    assert 0.25 < np.mean([w.path.curvature != 0.0 for w in ways]) < 0.75
+
+
+def test_too_many_walkers_are_refused() -> None:
+    with pytest.raises(UsageError, match="no room for 90"):
+        draw_ways(1, STAGE, [1.3] * 90, 6.0)
 
 
 def test_a_clip_is_a_video_with_its_truth_and_the_same_again(tmp_path: Path) -> None:
@@ -161,3 +210,20 @@ def test_detections_are_walkers_once_each_and_the_best_pair_first() -> None:
     assert match(found, true).tolist() == [-1, 0, -1]
     assert match(found[:0], true).tolist() == []
     assert match(found, true[:0]).tolist() == [-1, -1, -1]
+
+
+def test_training_pictures_come_with_one_label_for_each_person_seen(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="walks are posed in torch")
+    pytest.importorskip("anny", reason="bodies are exported from Anny")
+    cv2 = pytest.importorskip("cv2")
+    options = ["--count", "2", "--bodies", "2", "--scenes", "1", "--seed", "2"]
+    assert main(["people", "--out", str(tmp_path), *options]) == 0
+    pictures = sorted((tmp_path / "images").iterdir())
+    assert len(pictures) == 2
+    assert cv2.imread(str(pictures[0])).std() > 5
+    for picture in pictures:
+        lines = (tmp_path / "labels" / f"{picture.stem}.txt").read_text().splitlines()
+        assert len(lines) <= 2
+        for line in lines:
+            values = np.array(line.split(), dtype=float)
+            assert values[0] == 0 and len(values) % 2 == 1 and (values <= 1.0).all()

@@ -8,8 +8,9 @@ import pytest
 from rt_gait.training.walkers.camera import Camera
 from rt_gait.training.walkers.people import label_lines, polygon
 from rt_gait.training.walkers.raster import rasterise
-from rt_gait.training.walkers.render import Layer, compose, finish
+from rt_gait.training.walkers.render import _SAMPLES, Layer, compose, finish, lamplight
 from rt_gait.training.walkers.scene import Truth
+from rt_gait.training.walkers.shading import Light
 
 CAMERA = Camera(64, 48, 60.0, 2.0, 0.1)
 
@@ -58,6 +59,27 @@ def test_rasteriser_agrees_with_testing_every_pixel() -> None:
     found[hit.pixel] = hit.face
     assert np.mean(found.reshape(40, 40) == _brute(points, depth, faces, 40)) > 0.998
     np.testing.assert_allclose(hit.bary.sum(axis=1), 1.0, atol=1e-9)
+
+
+def test_samples_are_spread_over_the_pixel_and_the_exposure() -> None:
+    for values in zip(*_SAMPLES, strict=True):
+        np.testing.assert_allclose(sorted(values), [0.1, 0.3, 0.5, 0.7, 0.9])
+
+
+def test_what_is_above_shades_what_is_below() -> None:
+    light = Light(np.array([0.0, -0.6, 0.8]))
+    # A roof over the left half of a floor, both facing up; the lamp shines in from -y.
+    square = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    steps = np.linspace(0.05, 0.95, 10)
+    floor = np.array([[x, y, 0.0] for x in 2.0 * steps for y in steps])
+    # 1 m up, the shadow falls 0.75 m further along +y.
+    vertices = np.concatenate([square - [0, 0.75, -1.0], floor]).astype(np.float32)
+    up = np.tile(np.float32([0.0, 0.0, 1.0]), (len(vertices), 1))
+    lit = lamplight(vertices, up, np.array([[0, 1, 2], [0, 2, 3]]), light)
+    assert (lit[:4] == 1.0).all()
+    under = floor[:, 0] < 0.95
+    assert (lit[4:][under & (floor[:, 0] > 0.05)] < 0.3).all()
+    assert (lit[4:][floor[:, 0] > 1.05] == 1.0).all()
 
 
 def test_nearer_walkers_hide_those_behind() -> None:
