@@ -146,10 +146,12 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("anny", "torch"):
+    except (ImportError, RuntimeError) as error:
+        missing = error if isinstance(error, ImportError) else error.__cause__
+        name = getattr(missing, "name", None) or ""
+        if name.split(".")[0] not in ("anny", "torch"):
             raise
-        return _fail(f"{error.name} is not installed: pip install 'rt-gait[train]'")
+        return _fail(f"{name} is not installed: pip install 'rt-gait[train]'")
     return 0
 
 

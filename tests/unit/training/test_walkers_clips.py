@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import rt_gait
 from rt_gait.bench.mot import read_ground_truth
 from rt_gait.errors import UsageError
 from rt_gait.training.walkers.__main__ import main
@@ -184,6 +188,28 @@ def test_what_cannot_be_made_is_said_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and said in line
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("missing", ["anny", "torch"])
+def test_missing_packages_are_named_in_one_line(missing: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from rt_gait.training.walkers.__main__ import main\n"
+        "sys.exit(main(['clip', '--out', 'a.mp4', '--size', '64x48', '--seconds', '0.1']))"
+    )
+    place = {"XDG_CACHE_HOME": str(tmp_path)} if missing == "anny" else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(rt_gait.__file__).parents[1])} | place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.endswith("is not installed: pip install 'rt-gait[train]'")
+    assert not list(tmp_path.glob("a*"))
 
 
 def test_who_comes_and_goes_is_told_once() -> None:
