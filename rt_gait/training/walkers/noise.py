@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LIMITS = {
     "grid_px": (0.5, 16.0),
     "soft_px": (0.0, 10.0),
+    "coarser": (-1.0, 1.0),
     "sharp": (0.0, 5.0),
     "grow_px": (-8.0, 8.0),
     "grow_sd_px": (0.0, 8.0),
@@ -50,36 +51,39 @@ class NoiseModel:
 
     Grid: ``grid_px`` the side of a cell, ``soft_px`` sd of a blur; ``sharp`` how much thin parts
     and gaps are spared by it. Outline: ``grow_px`` outwards, ``grow_sd_px`` about that from one
-    sequence to the next, ``ragged_px`` sd along it with a grain of ``ragged_grain_px``. Patches of
-    ``patch_heights`` (person's heights) take away ``lose_trunk`` of the trunk (holes),
-    ``lose_limbs`` of arms and legs and ``lose_feet`` of the feet of a person 100 px tall, more for
-    smaller ones by the power ``small``, and add ``stray`` of the box. Box: its edges lie
-    ``box_bias_px`` outside the person, sd ``box_sd_px``. Shares of frames: ``merge`` hold a piece
-    of a neighbour, ``miss`` are lost.
+    sequence to the next, ``ragged_px`` sd along it with a grain of ``ragged_grain_px``. These
+    lengths hold for a person 100 px tall and grow by the power ``coarser`` of the height.
+
+    Patches of ``patch_heights`` (the person's) take away ``lose_trunk`` of the trunk (holes),
+    ``lose_limbs`` of arms and legs and ``lose_feet`` of the feet of a person 100 px tall, more of
+    smaller ones by the power ``small``, and add ``stray`` of the box. The box's edges lie
+    ``box_bias_px`` outside the person, sd ``box_sd_px``. Shares of frames: ``merge`` are beside a
+    neighbour, which about half of them show, and ``miss`` are lost.
     """
 
-    grid_px: float = 3.0
-    soft_px: float = 0.5
-    sharp: float = 1.0
+    grid_px: float = 2.93
+    soft_px: float = 1.346
+    coarser: float = 0.199
+    sharp: float = 1.583
     grow_px: float = 0.9
-    grow_sd_px: float = 0.25
-    ragged_px: float = 0.7
-    ragged_grain_px: float = 7.0
-    ragged_s: float = 0.15
-    patch_heights: float = 0.1
-    patch_s: float = 0.25
-    small: float = 1.5
-    lose_trunk: float = 0.002
-    lose_limbs: float = 0.02
-    lose_feet: float = 0.05
-    stray: float = 0.006
-    box_bias_px: float = 0.8
-    box_sd_px: float = 1.0
-    box_s: float = 0.06
-    merge: float = 0.03
-    merge_s: float = 0.3
+    grow_sd_px: float = 0.144
+    ragged_px: float = 0.869
+    ragged_grain_px: float = 6.26
+    ragged_s: float = 0.055
+    patch_heights: float = 0.111
+    patch_s: float = 0.256
+    small: float = 1.265
+    lose_trunk: float = 0.00026
+    lose_limbs: float = 0.0134
+    lose_feet: float = 0.0189
+    stray: float = 0.00463
+    box_bias_px: float = 0.71
+    box_sd_px: float = 0.86
+    box_s: float = 0.038
+    merge: float = 0.114
+    merge_s: float = 0.64
     miss: float = 0.004
-    miss_s: float = 0.05
+    miss_s: float = 0.221
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -122,8 +126,8 @@ class _View:
     """The grid over the windows of one batch, and where the person stands in it.
 
     ``rows`` (S, T, H) and ``columns`` (S, T, W) are the places of the grid's rows and columns in
-    pixels of the window; ``px`` (S, 1, 1) one pixel of the segmenter's input there. The grid is
-    never finer than the window, and lies anew in every frame since the person moves over it.
+    pixels of the window; ``px`` (S, 1, 1) one pixel of the segmenter's input there, ``unit`` that
+    of the strengths. The grid is never finer than the window, and the person moves over it.
     """
 
     def __init__(self, masks: Masks, draws: Draws, model: NoiseModel) -> None:
@@ -134,7 +138,8 @@ class _View:
         self.seen_px = masks.seen_px.float()[:, None, None]
         self.tall = masks.heights.float()[:, None, None]
         self.px = self.tall / self.seen_px
-        self.pitch = (model.grid_px * self.px).clamp(min=1.0)
+        self.unit = self.px * (self.seen_px / 100.0) ** model.coarser
+        self.pitch = (model.grid_px * self.unit).clamp(min=1.0)
         pixels = torch.arange(max(h, w), device=self.true.device)
         # Cells a second: heads bob a little, walkers cross the picture.
         drift = torch.cat([2.0 * draws.normal(s, 1, 1), 15.0 * draws.normal(s, 1, 1)], -1)
@@ -166,7 +171,7 @@ class _View:
 
 
 def _outline_shift(view: _View, draws: Draws, model: NoiseModel) -> torch.Tensor:
-    """How far outwards the outline moves (S, T, H, W), pixels of the segmenter's input."""
+    """How far outwards the outline moves (S, T, H, W), units of the view."""
     grain = model.ragged_grain_px / model.grid_px
     count = [int((n + 1) / grain) + 2 for n in view.true.shape[-2:]]
     lattice = draws.series(model.ragged_s, *count)
@@ -224,12 +229,14 @@ def degrade(
     draws = Draws(masks.times, seed)
     view = _View(masks, draws, model)
     soft_px = float(np.sqrt(model.soft_px**2 + model.grid_px**2 / 12))
-    sd = soft_px * view.px
-    aside = draws.uniform(len(view.px), 1, 1) * 0.6 - 0.3
-    aside = aside + 0.2 * aside.sign() + 0.05 * draws.series(1.0, 1)
+    sd = soft_px * view.unit
+    aside = draws.uniform(len(view.px), 1, 1) * 0.5 - 0.25
+    aside = aside + 0.12 * aside.sign() + 0.05 * draws.series(1.0, 1)
     merged = draws.series(model.merge_s, 1, 1) > above(model.merge)
-    cover = torch.maximum(view.coverage(sd), view.coverage(sd, aside * view.tall) * merged)
-    bulk = view.coverage(0.05 * view.tall)
+    cover, bulk = view.coverage(sd), view.coverage(0.05 * view.tall)
+    # What is taken of a neighbour clings to the person.
+    taken = view.coverage(sd, aside * view.tall) * (merged & (bulk > 0.1))
+    cover = torch.maximum(cover, taken)
     level = cover - 0.5 + model.sharp * (cover - bulk)
     slope = 4 * cover * (1 - cover) / (np.sqrt(2 * np.pi) * soft_px)
     level = level + slope * _outline_shift(view, draws, model)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rt_gait.detect.detector import Detector
+from rt_gait.detect.detector import Detector, open_detector
 from rt_gait.types import Detections
 
 from .noise_stats import Sequence
@@ -28,6 +28,8 @@ WINDOW, TALL = (128, 112), 88
 LEAST_IOU = 0.5
 #: Walkers are taken while at least this share of them is visible.
 LEAST_VISIBLE = 0.98
+#: Frames a second of the clips.
+FPS = 25.0
 #: Rows and columns of person_seg's input, which frames are fitted into.
 INPUT = (480, 640)
 
@@ -165,3 +167,26 @@ def _heights(truth: list[list[dict[str, Any]]]) -> dict[int, float]:
 
 def _unpack(bits: Pixels, shape: tuple[int, int]) -> Pixels:
     return np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
+
+
+def foreign(walk: Passage) -> Array:
+    """Share (T,) of the seen mask that lies on neighbours."""
+    area = walk.masks.seen.sum(axis=(1, 2))
+    return np.asarray((walk.masks.seen & walk.others).sum(axis=(1, 2)) / np.maximum(area, 1))
+
+
+def load(folder: Path, models_dir: Path, segmenter: str) -> list[Passage]:
+    """All walkers of the clips in ``folder`` as ``segmenter`` sees them."""
+    from rt_gait.assembly import DETECTOR_MIN_SCORE
+
+    detector = open_detector(segmenter, models_dir=models_dir, min_score=DETECTOR_MIN_SCORE)
+    found = [
+        walk
+        for masks in sorted(folder.glob("*_masks.npz"))
+        for walk in passages(
+            masks.with_name(masks.name.replace("_masks.npz", ".mp4")), masks, detector
+        )
+    ]
+    if not found:
+        raise ValueError(f"{folder}: no NAME.mp4 with NAME_masks.npz that shows whole walkers")
+    return found

@@ -87,6 +87,9 @@ def _holes(mask: npt.NDArray[np.uint8], least: float) -> Array:
 
 def compare_frame(seen: Bools, true: Bools) -> dict[str, float]:
     """Errors of one mask (H, W); see :func:`compare`."""
+    first, last, left, right = extent(seen | true)
+    window = slice(max(first - 1, 0), last + 1), slice(max(left - 1, 0), right + 1)
+    seen, true = seen[window], true[window]
     top, bottom, *_ = ends = extent(true)
     tall, area = float(bottom - top), float(true.sum())
     one, two = seen.astype(np.uint8), true.astype(np.uint8)
