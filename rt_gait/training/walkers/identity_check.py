@@ -24,7 +24,9 @@ Floats = npt.NDArray[np.float32]
 
 #: Views filmed, degrees; the first is the gallery's.
 VIEWS = (90.0, 72.0, 54.0, 36.0, 18.0, 0.0)
-FRAMES = 60
+FRAMES = 72
+#: Whole gait cycles in an energy image.
+CYCLES = 2
 GALLERY_WALKS = 4
 
 
@@ -47,7 +49,8 @@ def energies(
     images, rows = [], []
     for row, frames in sequences(order, "test", workers, device):
         if len(frames):
-            images.append(frames.mean(axis=0, dtype=np.float32).ravel())
+            cycles = round(CYCLES * 120.0 / row["cadence_steps_min"] * row["fps"])
+            images.append(frames[:cycles].mean(axis=0, dtype=np.float32).ravel())
             rows.append(row)
     return Energies(
         np.stack(images),
@@ -78,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--spread", type=float, default=1.0, help="of gaits between people")
-    parser.add_argument("--wobble", type=float, default=1.0, help="of gaits between trials")
+    parser.add_argument("--wobble", type=float, default=0.8, help="of gaits between trials")
     options = parser.parse_args(argv)
     print(f"rank-1, %, {options.subjects} subjects (chance {100 / options.subjects:.1f})")
     print(f"{'':24s}{'normal':>8s}{'bag':>8s}{'coat':>8s}   normal at " + str(VIEWS[1:]))

@@ -25,8 +25,8 @@ Floats = npt.NDArray[np.float32]
 class SessionPlan:
     """One visit of a subject: ``trials`` walks in the same clothes.
 
-    ``clothing`` and ``carrying`` are labels to choose from (all when empty, see
-    :mod:`session`). Sessions of the same ``wardrobe`` number share the clothes underneath.
+    ``clothing`` and ``carrying`` are labels to choose from (as :mod:`session` draws them when
+    empty). Sessions of the same ``wardrobe`` number share the clothes underneath.
     """
 
     name: str
@@ -36,10 +36,11 @@ class SessionPlan:
     carrying: tuple[str, ...] = ()
 
 
-#: The conditions of CASIA-B (Yu, Tan & Tan, ICPR 2006): normal, with a bag, in a coat.
+#: The conditions of CASIA-B (Yu, Tan & Tan, ICPR 2006): normal, with a bag, in a coat. Bags are
+#: handbags, shopping bags, shoulder bags and backpacks, each as often.
 CASIA_B = (
     SessionPlan("nm", 6, 0, ("normal",), ("none",)),
-    SessionPlan("bg", 2, 0, ("normal",), ("bag", "backpack")),
+    SessionPlan("bg", 2, 0, ("normal",), ("bag", "bag", "bag", "backpack")),
     SessionPlan("cl", 2, 0, ("coat",), ("none",)),
 )
 
@@ -70,14 +71,16 @@ class Population:
     """How subjects are drawn. ``equal`` makes all ``bodies`` or all ``gaits`` the same, a control.
 
     ``spread`` scales the differences between people's gaits, ``wobble`` those between the trials
-    of one person (1 is as fitted to recordings).
+    of one person; 1 is as fitted to recordings, which were made on different days and at
+    different paces. 0.8 puts gait energy images where they are on real walks
+    (:mod:`identity_check`).
     """
 
     seed: int
     sessions: tuple[SessionPlan, ...]
     equal: str = ""
     spread: float = 1.0
-    wobble: float = 1.0
+    wobble: float = 0.8
 
     def recordings(self, split: str, number: int) -> list[Recording]:
         """Every walk of subject ``number`` of ``split``."""

@@ -93,9 +93,9 @@ def _clothes(rng: np.random.Generator, outfit: Outfit, clothing: str) -> Outfit:
     fit = {"tight": (0.001, 0.0045), "loose": (0.029, 0.045)}.get(clothing, (0.008, 0.024))
     outfit = replace(outfit, looseness=float(rng.uniform(*fit)))
     if clothing == "coat":
-        hem = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.7)]))
+        hem = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.7)], p=[0.6, 0.4]))
         down = bool(rng.random() < 0.4)
-        thick = float(rng.uniform(0.038, 0.06) if down else rng.uniform(0.024, 0.04))
+        thick = float(rng.uniform(0.034, 0.050) if down else rng.uniform(0.020, 0.032))
         coat = Coat(pick(rng, COATS), thick, hem, down)
         outfit = replace(outfit, coat=coat, leg=0.0, hem=0.1)
     if clothing == "skirt":
@@ -112,10 +112,10 @@ def _draw_load(rng: np.random.Generator, carrying: str) -> Load:
     """Something of the label ``carrying``, with its size and side."""
     kind = str(rng.choice([k for k, label in LOADS.items() if label == carrying]))
     ranges = {
-        "backpack": ((0.26, 0.34), (0.12, 0.22), (0.38, 0.52)),
-        "handbag": ((0.24, 0.34), (0.08, 0.13), (0.17, 0.25)),
-        "shopping bag": ((0.28, 0.40), (0.10, 0.20), (0.28, 0.38)),
-        "shoulder bag": ((0.24, 0.38), (0.07, 0.13), (0.20, 0.30)),
+        "backpack": ((0.24, 0.32), (0.07, 0.14), (0.34, 0.44)),
+        "handbag": ((0.20, 0.32), (0.06, 0.11), (0.15, 0.22)),
+        "shopping bag": ((0.24, 0.34), (0.08, 0.15), (0.26, 0.34)),
+        "shoulder bag": ((0.20, 0.32), (0.05, 0.10), (0.16, 0.24)),
         "umbrella": ((0.85, 1.10), (0.18, 0.26), (0.03, 0.12)),
     }
     low, high = np.array(ranges.get(kind, ((0.0, 0.0),) * 3)).T
