@@ -2,8 +2,9 @@
 
     python -m rt_gait.training.walkers.noise_fit --clips DIR
 
-DIR holds ``NAME.mp4`` with ``NAME_masks.npz`` (see ``clips.record``). Printed are the fitted
-:class:`.noise.NoiseModel` and, side by side, the statistics of the segmenter and of the noise.
+DIR holds clips at 25 frames a second, ``NAME.mp4`` with ``NAME_masks.npz``, as the ``clip --masks``
+command writes them. Printed are the fitted :class:`.noise.NoiseModel` and, side by side, the
+statistics of the segmenter and of the noise.
 
 The errors of the box and the rates of missed frames and merged neighbours are measured. The other
 strengths are searched (:func:`search`) on walkers with nobody near. The objective is the mean of

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from rt_gait.training.walkers.noise import LIMITS, Masks, NoiseModel, degrade
+from rt_gait.training.walkers.noise_clips import TALL, foreign, passages
 from rt_gait.training.walkers.noise_fit import objective, search
 from rt_gait.training.walkers.noise_measure import event_memory, memory
-from rt_gait.training.walkers.noise_stats import Sequence, compare, summary
+from rt_gait.training.walkers.noise_stats import Sequence, compare, extent, summary
+from rt_gait.types import Detections, Mask
 
 NONE = NoiseModel.none()
 
@@ -271,3 +276,59 @@ def test_the_search_finds_planted_strengths() -> None:
     assert least < 0.5 * objective(columns(start, seed=1), target)
     assert found.grow_px == pytest.approx(1.0, abs=0.4)
     assert found.ragged_px == pytest.approx(1.2, abs=0.4)
+
+
+class Threshold:
+    """A segmenter of bright people before a dark wall; ``blind`` from one frame on."""
+
+    key = "threshold"
+
+    def __init__(self, blind: int) -> None:
+        self.blind, self.frame = blind, -1
+
+    def detect(self, image_bgr: np.ndarray) -> Detections:
+        self.frame += 1
+        bright = (image_bgr[..., 0] > 127).view(np.uint8)
+        _, labels = cv2.connectedComponents(cv2.dilate(bright, np.ones((9, 9), np.uint8)))
+        if self.frame >= self.blind:
+            return Detections.none()
+        people = [(labels == k) & (bright > 0) for k in range(1, labels.max() + 1)]
+        boxes = [(left, top, right, bottom) for top, bottom, left, right in map(extent, people)]
+        masks = tuple(Mask(0, 0, person) for person in people)
+        return Detections(np.array(boxes, np.float32), np.ones(len(people), np.float32), masks)
+
+
+def test_passages_pair_what_was_seen_with_the_truth(tmp_path: Path) -> None:
+    clip, records, packed = tmp_path / "two.avi", [], {}
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter_fourcc(*"MJPG"), 25, (320, 240))
+    for k in range(12):
+        picture, truth = np.zeros((240, 320), np.uint8), []
+        for ident, (x, y) in enumerate(((20 + 2 * k, 40), (150 + 2 * k, 90)), 1):
+            mask = np.zeros((240, 320), bool)
+            mask[y : y + 128, x : x + 112] = figure(4.0)
+            top, bottom, left, right = extent(mask)
+            picture[mask] = 255
+            packed[f"{k}_{ident}"] = np.packbits(mask)
+            box = [left, top, right, bottom]
+            seen = 0.5 if ident == 2 and k == 5 else 1.0
+            truth.append({"id": ident, "box_xyxy_px": box, "visible": seen, "cut": False})
+        records.append(truth)
+        writer.write(np.repeat(picture[..., None], 3, axis=2))
+    writer.release()
+    np.savez(tmp_path / "two_masks.npz", truth=json.dumps(records), **packed)
+
+    one, two = passages(clip, tmp_path / "two_masks.npz", Threshold(blind=10))
+    assert (one.name, two.name) == ("two:1", "two:2")
+    assert len(one.masks.found) == 12 and len(two.masks.found) == 11
+    assert one.masks.found.sum() == 10 and not one.masks.seen[10:].any()
+    assert one.masks.height_px == 2 * 88
+    top, bottom, *_ = extent(one.masks.true[0])
+    assert bottom - top == pytest.approx(TALL, abs=1)
+    assert compare(one.masks)["iou"][:10].min() > 0.95
+    assert np.nanmax(abs(one.boxes)) < 0.02 and np.isnan(one.boxes[10:]).all()
+    assert foreign(one).max() == 0
+
+    records.append(records[-1])
+    np.savez(tmp_path / "long_masks.npz", truth=json.dumps(records), **packed)
+    with pytest.raises(ValueError, match="12 frames, 13 expected"):
+        list(passages(clip, tmp_path / "long_masks.npz", Threshold(blind=99)))
