@@ -116,12 +116,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=5, help="use every n-th frame")
     parser.add_argument("--least", type=float, default=0.95, help="recall to pass")
     options = parser.parse_args(argv)
+    clips = [c for c in sorted(options.clips.glob("*.mp4")) if _has_truth(c)]
+    if not clips:
+        parser.error(f"no clips with a truth file in {options.clips}")
     find = (
         ultralytics_finder(options.weights, options.score)
         if options.weights
         else own_finder(options.models, options.score)
     )
-    clips = [c for c in sorted(options.clips.glob("*.mp4")) if _has_truth(c)]
     result = check(clips, find, options.every)
     print(json.dumps(result, indent=1))
     return 0 if (result["recall"] or 0.0) >= options.least else 1
