@@ -1,5 +1,6 @@
 # make demo   install, then recognise people in the sample video
 # make test   install, then run the tests
+# make train  add what training and the synthetic walkers need (torch, Anny); their tests then run too
 # make lint   format, style, types and layers
 # make bench  tracking accuracy and stage times (RT_GAIT_DATA names the folder of the videos)
 
@@ -8,7 +9,7 @@ VENV ?= .venv
 OUT ?= out
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench sample-gallery clean
+.PHONY: demo test train lint bench sample-gallery clean
 
 demo: $(VENV)/core.done
 	mkdir -p $(OUT)
@@ -19,6 +20,8 @@ demo: $(VENV)/core.done
 
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest
+
+train: $(VENV)/train.done
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
@@ -59,4 +62,8 @@ $(VENV)/dev.done: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/train.done: $(VENV)/dev.done
+	$(BIN)/pip install --quiet torch==2.13.0 anny==0.6.2
 	touch $@
