@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from rt_gait.training.walkers import rotations as rot
-from rt_gait.training.walkers.bodies import BodyMesh
-from rt_gait.training.walkers.contact import joints, sole_offsets
-from rt_gait.training.walkers.mocap import Walk
-from rt_gait.training.walkers.motion import Gait
+from rt_gait.training.walkers.body.bodies import BodyMesh
+from rt_gait.training.walkers.gait import rotations as rot
+from rt_gait.training.walkers.gait.contact import joints, sole_offsets
+from rt_gait.training.walkers.gait.mocap import Walk
+from rt_gait.training.walkers.gait.motion import Gait
 
 
 def stick() -> BodyMesh:

@@ -25,8 +25,8 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _make(options: argparse.Namespace) -> None:
-    from .dataset import Order, make, shares
-    from .population import Population, free_sessions
+    from .data.dataset import Order, make, shares
+    from .data.population import Population, free_sessions
 
     order = Order(
         shares(options.subjects, tuple(options.split)),
@@ -42,7 +42,7 @@ def _make(options: argparse.Namespace) -> None:
 def _clip(options: argparse.Namespace) -> None:
     from rt_gait.outputs.output import check_file
 
-    from .clips import make_clip
+    from .video.clips import make_clip
 
     check_file(options.out, overwrite=True)
     for path in make_clip(
@@ -58,7 +58,7 @@ def _clip(options: argparse.Namespace) -> None:
 
 
 def _people(options: argparse.Namespace) -> None:
-    from .people import make_people
+    from .video.people import make_people
 
     found = make_people(
         options.out, options.count, options.seed, bodies=options.bodies, scenes=options.scenes
@@ -67,8 +67,8 @@ def _people(options: argparse.Namespace) -> None:
 
 
 def _samples(options: argparse.Namespace) -> None:
-    from .mocap import MocapArchive
-    from .samples import make_samples
+    from .gait.mocap import MocapArchive
+    from .video.samples import make_samples
 
     archive = MocapArchive(options.mocap)
     for path in make_samples(archive, options.out, options.only, options.masks):

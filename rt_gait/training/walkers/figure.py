@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .bodies import BodyMesh
-from .contact import joints
-from .motion import Gait
-from .rotations import axis_rotation, exp, log
+from .body.bodies import BodyMesh
+from .gait.contact import joints
+from .gait.motion import Gait
+from .gait.rotations import axis_rotation, exp, log
 
 if TYPE_CHECKING:
     import torch

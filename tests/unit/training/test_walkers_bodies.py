@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rt_gait.training.walkers import anny_file
-from rt_gait.training.walkers.ansur import LIMIT, PUBLISHED, SEXES, correlations
-from rt_gait.training.walkers.anthropometry import Row, girth, main, population_report, volume
-from rt_gait.training.walkers.bodies import AnnyRig, anny_rig, draw_body
-from rt_gait.training.walkers.sizing import SOLVED
+from rt_gait.training.walkers.body import anny_file
+from rt_gait.training.walkers.body.ansur import LIMIT, PUBLISHED, SEXES, correlations
+from rt_gait.training.walkers.body.anthropometry import Row, girth, main, population_report, volume
+from rt_gait.training.walkers.body.bodies import AnnyRig, anny_rig, draw_body
+from rt_gait.training.walkers.body.sizing import SOLVED
 
 HELD = [*SOLVED, "bmi", "bideltoid", "hip_height", "hand", "head_breadth", "head_length"]
 

@@ -16,11 +16,11 @@ from rt_gait.bench.mot import read_ground_truth
 from rt_gait.errors import UsageError
 from rt_gait.training.walkers.__main__ import main
 from rt_gait.training.walkers.camera import Camera, draw_camera, project
+from rt_gait.training.walkers.gait.rotations import axis_rotation
 from rt_gait.training.walkers.path import Path as Way
 from rt_gait.training.walkers.path import bend
-from rt_gait.training.walkers.rotations import axis_rotation
-from rt_gait.training.walkers.shading import Light
-from rt_gait.training.walkers.staging import APART, FROM_CAMERA, FROM_WALL, Stage, draw_ways
+from rt_gait.training.walkers.video.shading import Light
+from rt_gait.training.walkers.video.staging import APART, FROM_CAMERA, FROM_WALL, Stage, draw_ways
 
 ARC = Way(1.0, 6.0, 0.4, 0.25)
 
@@ -43,8 +43,8 @@ def test_a_metre_walked_is_a_metre_of_the_arc() -> None:
 def test_a_planted_foot_stays_where_it_is_while_the_walker_goes_round() -> None:
     pytest.importorskip("torch", reason="walks are posed in torch")
     pytest.importorskip("anny", reason="bodies are exported from Anny")
-    from rt_gait.training.walkers.company import draw_person
-    from rt_gait.training.walkers.scene import Walker
+    from rt_gait.training.walkers.video.company import draw_person
+    from rt_gait.training.walkers.video.scene import Walker
 
     person = draw_person(1)
     low, step = person.look.figure.vertices[:, 2] < 0.02, 0.02 * person.speed
@@ -223,7 +223,7 @@ def test_missing_packages_are_named_in_one_line(missing: str, tmp_path: Path) ->
 
 
 def test_who_comes_and_goes_is_told_once() -> None:
-    from rt_gait.training.walkers.clips import event_lines
+    from rt_gait.training.walkers.video.clips import event_lines
 
     def walker(ident: int) -> dict[str, object]:
         return {"id": ident, "name": None, "box_xyxy_px": [0, 0, 1, 1], "visible": 1.0}
@@ -239,7 +239,7 @@ def test_who_comes_and_goes_is_told_once() -> None:
 
 
 def test_detections_are_walkers_once_each_and_the_best_pair_first() -> None:
-    from rt_gait.training.walkers.detection_check import match
+    from rt_gait.training.walkers.video.detection_check import match
 
     true = np.array([[0.0, 0.0, 10.0, 20.0], [30.0, 0.0, 40.0, 20.0]])
     found = np.array([[1.0, 0.0, 11.0, 20.0], [0.0, 0.0, 10.0, 19.0], [33.0, 9.0, 43.0, 29.0]])

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from rt_gait.errors import DamagedInputError, UsageError
-from rt_gait.training.walkers.dataset import Order, make, shares
-from rt_gait.training.walkers.population import (
+from rt_gait.training.walkers.data.dataset import Order, make, shares
+from rt_gait.training.walkers.data.population import (
     CASIA_B,
     Population,
     SessionPlan,
     free_sessions,
     seed_of,
 )
-from rt_gait.training.walkers.reader import SilhouetteSet
-from rt_gait.training.walkers.takes import free_takes, laboratory_takes, moments
+from rt_gait.training.walkers.data.reader import SilhouetteSet
+from rt_gait.training.walkers.silhouettes.takes import free_takes, laboratory_takes, moments
 
 
 def order(**other: object) -> Order:
@@ -117,7 +117,7 @@ def test_batches_are_faster_than_drawing_them(folder: Path) -> None:
     for _ in range(20):
         found.batch(rng, 16, 4, 30)
     reading = (time.perf_counter() - begin) / (20 * 16 * 4 * 30)
-    from rt_gait.training.walkers.dataset import film
+    from rt_gait.training.walkers.data.dataset import film
 
     walk = order().population.recordings("train", 0)[0]
     takes = free_takes(np.random.default_rng(1), 2, 10)

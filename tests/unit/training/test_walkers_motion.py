@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from walker_shapes import invented, slide, stick
 
-from rt_gait.training.walkers import rotations as rot
-from rt_gait.training.walkers.bodies import draw_body
-from rt_gait.training.walkers.mocap import MocapArchive
-from rt_gait.training.walkers.motion import cut, recorded_name, retarget
+from rt_gait.training.walkers.body.bodies import draw_body
+from rt_gait.training.walkers.gait import rotations as rot
+from rt_gait.training.walkers.gait.mocap import MocapArchive
+from rt_gait.training.walkers.gait.motion import cut, recorded_name, retarget
 
 ASF = """:units
   length 0.5

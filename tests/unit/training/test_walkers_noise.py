@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from rt_gait.training.walkers.noise import LIMITS, Masks, NoiseModel, degrade
-from rt_gait.training.walkers.noise_clips import TALL, foreign, passages
-from rt_gait.training.walkers.noise_fit import objective, search
-from rt_gait.training.walkers.noise_measure import event_memory, memory
-from rt_gait.training.walkers.noise_stats import Sequence, compare, extent, summary
+from rt_gait.training.walkers.noise.fit import objective, search
+from rt_gait.training.walkers.noise.measure import event_memory, memory
+from rt_gait.training.walkers.noise.model import LIMITS, Masks, NoiseModel, degrade
+from rt_gait.training.walkers.noise.pairs import TALL, foreign, passages
+from rt_gait.training.walkers.noise.stats import Sequence, compare, extent, summary
 from rt_gait.types import Detections, Mask
 
 NONE = NoiseModel.none()

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from rt_gait.training.walkers.camera import Camera
-from rt_gait.training.walkers.people import label_lines, polygon
-from rt_gait.training.walkers.raster import rasterise
-from rt_gait.training.walkers.render import _SAMPLES, Layer, compose, finish, lamplight
-from rt_gait.training.walkers.scene import Truth
-from rt_gait.training.walkers.shading import Light
+from rt_gait.training.walkers.video.people import label_lines, polygon
+from rt_gait.training.walkers.video.raster import rasterise
+from rt_gait.training.walkers.video.render import _SAMPLES, Layer, compose, finish, lamplight
+from rt_gait.training.walkers.video.scene import Truth
+from rt_gait.training.walkers.video.shading import Light
 
 CAMERA = Camera(64, 48, 60.0, 2.0, 0.1)
 
@@ -124,7 +124,7 @@ def test_labels_are_normalised_and_leave_out_specks() -> None:
 
 
 def test_backgrounds_are_pictures_and_follow_their_seed() -> None:
-    from rt_gait.training.walkers.backdrop import backdrop
+    from rt_gait.training.walkers.video.backdrop import backdrop
 
     one, again, other = (backdrop(CAMERA, s, scale=1) for s in (1, 1, 2))
     assert one.shape == (48, 64, 3)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from rt_gait.gait.silhouette import normalise as published
-from rt_gait.training.walkers.bodies import BodyMesh
+from rt_gait.training.walkers.body.bodies import BodyMesh
 from rt_gait.training.walkers.camera import Camera
 from rt_gait.training.walkers.figure import Figure, Follower, Loop, Part
-from rt_gait.training.walkers.motion import Gait
+from rt_gait.training.walkers.gait.motion import Gait
+from rt_gait.training.walkers.gait.rotations import axis_rotation
 from rt_gait.training.walkers.path import Path
-from rt_gait.training.walkers.rotations import axis_rotation
 from rt_gait.types import Mask
 
 torch = pytest.importorskip("torch", reason="silhouettes at scale are drawn with torch")
@@ -60,7 +60,7 @@ def inside(points: np.ndarray, faces: np.ndarray, shape: tuple[int, int]) -> np.
 
 
 def test_coverage_equals_testing_every_pixel_against_every_face() -> None:
-    from rt_gait.training.walkers.coverage import cover
+    from rt_gait.training.walkers.silhouettes.coverage import cover
 
     rng = np.random.default_rng(3)
     points = rng.uniform(-12, 52, (6, 30, 2))
@@ -74,7 +74,7 @@ def test_coverage_equals_testing_every_pixel_against_every_face() -> None:
 
 
 def test_a_closed_mesh_has_no_pinholes_and_no_rim() -> None:
-    from rt_gait.training.walkers.coverage import cover
+    from rt_gait.training.walkers.silhouettes.coverage import cover
 
     a = np.linspace(0, 2 * np.pi, 41)[:-1]
     ring = np.stack([20 + 13.3 * np.cos(a), 20 + 13.3 * np.sin(a)], axis=1)
@@ -87,7 +87,7 @@ def test_a_closed_mesh_has_no_pinholes_and_no_rim() -> None:
 
 
 def test_faces_too_large_are_refused() -> None:
-    from rt_gait.training.walkers.coverage import cover
+    from rt_gait.training.walkers.silhouettes.coverage import cover
 
     points = torch.tensor([[[0.0, 0.0], [0.0, 900.0], [900.0, 0.0]]])
     with pytest.raises(ValueError, match="spans 900 pixels; at most 256"):
@@ -95,7 +95,7 @@ def test_faces_too_large_are_refused() -> None:
 
 
 def test_normalisation_is_the_published_one_within_a_grey_level() -> None:
-    from rt_gait.training.walkers.normalise import normalise
+    from rt_gait.training.walkers.silhouettes.normalise import normalise
 
     rng = np.random.default_rng(0)
     masks, left, wide = np.zeros((60, 150, 120), np.uint8), np.zeros(60, int), np.zeros(60, int)
@@ -119,7 +119,7 @@ def test_normalisation_is_the_published_one_within_a_grey_level() -> None:
 
 
 def test_masks_too_small_are_not_kept() -> None:
-    from rt_gait.training.walkers.normalise import normalise
+    from rt_gait.training.walkers.silhouettes.normalise import normalise
 
     masks = torch.zeros((2, 30, 30), dtype=torch.uint8)
     masks[0, 3:6, 3:6] = 1
@@ -158,7 +158,7 @@ def test_followers_hang_upright_or_trail_behind() -> None:
 
 
 def test_nearer_walkers_hide_those_behind() -> None:
-    from rt_gait.training.walkers.sequences import instance_maps
+    from rt_gait.training.walkers.silhouettes.sequences import instance_maps
 
     loop = Loop.of(Figure.join(box(), box().vertices), gliding())
     camera = Camera(160, 120, 200.0, 1.0, 0.0)
@@ -175,7 +175,7 @@ def test_nearer_walkers_hide_those_behind() -> None:
 
 
 def test_crops_are_the_whole_frame_cut_out() -> None:
-    from rt_gait.training.walkers.sequences import Takes, crops, instance_maps
+    from rt_gait.training.walkers.silhouettes.sequences import Takes, crops, instance_maps
 
     loop = Loop.of(Figure.join(box(), box().vertices), gliding(sway=0.1))
     one = {
@@ -204,7 +204,7 @@ def test_crops_are_the_whole_frame_cut_out() -> None:
 
 
 def test_an_umbrella_hides_but_is_not_the_person() -> None:
-    from rt_gait.training.walkers.sequences import Takes, crops
+    from rt_gait.training.walkers.silhouettes.sequences import Takes, crops
 
     mesh = box()
     hand = Follower("root", (0.0, 0.0, 1.0))
@@ -226,7 +226,7 @@ def test_an_umbrella_hides_but_is_not_the_person() -> None:
 
 
 def test_walkers_cut_by_the_frame_are_not_kept() -> None:
-    from rt_gait.training.walkers.sequences import Takes, crops, silhouettes
+    from rt_gait.training.walkers.silhouettes.sequences import Takes, crops, silhouettes
 
     loop = Loop.of(Figure.join(box(), box().vertices), gliding())
     some = {

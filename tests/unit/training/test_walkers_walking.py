@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from walker_shapes import invented, slide, stick
 
-from rt_gait.training.walkers import rotations as rot
-from rt_gait.training.walkers.bodies import BodyMesh
-from rt_gait.training.walkers.canonical import describe
-from rt_gait.training.walkers.clearance import clear_arms, part_legs
-from rt_gait.training.walkers.contact import joints
-from rt_gait.training.walkers.cycles import (
+from rt_gait.training.walkers.body.bodies import BodyMesh
+from rt_gait.training.walkers.gait import rotations as rot
+from rt_gait.training.walkers.gait.canonical import describe
+from rt_gait.training.walkers.gait.clearance import clear_arms, part_legs
+from rt_gait.training.walkers.gait.contact import joints
+from rt_gait.training.walkers.gait.cycles import (
     BONES,
     SIZE,
     TERMS,
@@ -25,9 +25,9 @@ from rt_gait.training.walkers.cycles import (
     put_on,
     unpack,
 )
-from rt_gait.training.walkers.gait_stats import consistency, measure
-from rt_gait.training.walkers.walking import SHIPPED, SPEEDS, WalkingModel, main
-from rt_gait.training.walkers.walking_fit import fit, random_effects
+from rt_gait.training.walkers.gait.fit import fit, random_effects
+from rt_gait.training.walkers.gait.stats import consistency, measure
+from rt_gait.training.walkers.gait.walking import SHIPPED, SPEEDS, WalkingModel, main
 
 MODEL = WalkingModel.load()
 

@@ -9,18 +9,26 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial import cKDTree
 
-from rt_gait.training.walkers import rotations as rot
-from rt_gait.training.walkers.arms import POSES, pose
-from rt_gait.training.walkers.bodies import BodyMesh, draw_body
-from rt_gait.training.walkers.carried import LOADS
-from rt_gait.training.walkers.cloth import tube
+from rt_gait.training.walkers.body.bodies import BodyMesh, draw_body
 from rt_gait.training.walkers.figure import Figure, Loop, Part
-from rt_gait.training.walkers.garments import FIELDS, Measures, draw_outfit, dress, fields, normals
-from rt_gait.training.walkers.headwear import HATS, hair
-from rt_gait.training.walkers.motion import Gait
-from rt_gait.training.walkers.outline import drape, sections
-from rt_gait.training.walkers.parts import Shape, ball, box, rod, solid, volume
-from rt_gait.training.walkers.session import (
+from rt_gait.training.walkers.gait import rotations as rot
+from rt_gait.training.walkers.gait.motion import Gait
+from rt_gait.training.walkers.video.shading import paint
+from rt_gait.training.walkers.wardrobe.arms import POSES, pose
+from rt_gait.training.walkers.wardrobe.carried import LOADS
+from rt_gait.training.walkers.wardrobe.cloth import tube
+from rt_gait.training.walkers.wardrobe.garments import (
+    FIELDS,
+    Measures,
+    draw_outfit,
+    dress,
+    fields,
+    normals,
+)
+from rt_gait.training.walkers.wardrobe.headwear import HATS, hair
+from rt_gait.training.walkers.wardrobe.outline import drape, sections
+from rt_gait.training.walkers.wardrobe.parts import Shape, ball, box, rod, solid, volume
+from rt_gait.training.walkers.wardrobe.session import (
     CARRYING,
     CLOTHING,
     Session,
@@ -29,7 +37,6 @@ from rt_gait.training.walkers.session import (
     hold,
     surface_fields,
 )
-from rt_gait.training.walkers.shading import paint
 
 Array = npt.NDArray[np.float64]
 WOMAN, MAN = draw_body(1, "woman"), draw_body(2, "man")
@@ -458,7 +465,7 @@ def test_hair_hides_under_a_hat() -> None:
 @pytest.mark.timeout(400)
 def test_real_bodies_stay_inside_their_cloth() -> None:
     pytest.importorskip("anny", reason="bodies need the Anny model")
-    from rt_gait.training.walkers.bodies import anny_rig
+    from rt_gait.training.walkers.body.bodies import anny_rig
 
     for seed in (1, 2):
         body = draw_body(seed, "woman")

@@ -1,0 +1,1 @@
+"""Bodies: adults sized to published anthropometry, as one mesh on a skeleton."""

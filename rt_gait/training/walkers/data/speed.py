@@ -1,0 +1,104 @@
+"""How fast walkers are drawn: frames a second of every stage, medians over repeats.
+
+    python -m rt_gait.training.walkers.data.speed --device cuda
+    python -m rt_gait.training.walkers.data.speed --device cpu --repeats 3 --views 2
+
+One dressed walker is filmed from free views (``free_takes``) after a warm-up. Stages are timed with
+the device drained before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ..camera import Camera
+from ..path import Path
+from ..silhouettes.sequences import Takes, crops, instance_maps, segmented, silhouettes
+from ..silhouettes.takes import free_takes
+from .dataset import film
+from .population import Population, Recording, free_sessions
+
+
+def _drained(device: str) -> None:
+    if device != "cpu":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def _seconds(job: Callable[[], Any], device: str, repeats: int) -> list[float]:
+    out = []
+    for k in range(repeats + 2):
+        _drained(device)
+        begin = time.perf_counter()
+        job()
+        _drained(device)
+        if k >= 2:
+            out.append(time.perf_counter() - begin)
+    return out
+
+
+def stages(
+    walks: list[Recording], takes: Takes, device: str, repeats: int
+) -> dict[str, tuple[float, float, float]]:
+    """Frames a second (median, least, most) of each stage."""
+    walk, frames = walks[0], takes.times_s.size
+    clean = crops(walk.loop, takes, device)
+    noisy, _ = segmented(clean, takes, 1)
+    camera = Camera(640, 360, 620.0, 2.5, 0.2)
+    people = [(w.loop, Path(1.2 * k - 2.0, 7.0 + k, 1.2)) for k, w in enumerate(walks[:4])]
+    times = np.arange(min(frames, 256)) / 25.0
+    jobs: dict[str, tuple[Callable[[], Any], int]] = {
+        "masks": (lambda: crops(walk.loop, takes, device), frames),
+        "segmentation noise": (lambda: segmented(clean, takes, 1), frames),
+        "normalisation": (lambda: silhouettes(noisy), frames),
+        "silhouettes, clean": (lambda: film(walk, takes, False, device), frames),
+        "silhouettes, noisy": (lambda: film(walk, takes, True, device), frames),
+        "640x360 instance maps, 1 walker": (
+            lambda: instance_maps(people[:1], camera, times, device),
+            len(times),
+        ),
+        "640x360 instance maps, 4 walkers": (
+            lambda: instance_maps(people, camera, times, device),
+            len(times),
+        ),
+    }
+    out = {}
+    for name, (job, count) in jobs.items():
+        taken = _seconds(job, device, repeats)
+        out[name] = (count / median(taken), count / max(taken), count / min(taken))
+    return out
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table; 0 on success."""
+    parser = argparse.ArgumentParser(description="Frames a second of every stage")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--views", type=int, default=32, help="sequences drawn at once")
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=10)
+    options = parser.parse_args(argv)
+    begin = time.perf_counter()
+    walks = Population(1, free_sessions(2, 2)).recordings("train", 0)
+    first = time.perf_counter() - begin
+    begin = time.perf_counter()
+    Population(1, free_sessions(2, 2)).recordings("train", 1)
+    print(
+        f"one subject, 2 sessions, 4 walks: {time.perf_counter() - begin:.2f} s ({first:.2f} first)"
+    )
+    takes = free_takes(np.random.default_rng(1), options.views, options.frames)
+    for name, (middle, least, most) in stages(
+        walks, takes, options.device, options.repeats
+    ).items():
+        print(f"{name:34s} {middle:10,.0f} frames/s   ({least:,.0f} to {most:,.0f})")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Gait: recorded walks, the statistical model of walking, feet that stand still."""

@@ -1,0 +1,1 @@
+"""Segmentation noise: the errors of a real segmenter, measured, fitted and imitated."""

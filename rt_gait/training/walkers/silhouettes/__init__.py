@@ -1,0 +1,1 @@
+"""Silhouettes at scale: many views of one walk at once, in torch, on any device."""

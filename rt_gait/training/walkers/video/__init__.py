@@ -1,0 +1,1 @@
+"""Colour video: scenes, light, backdrops, clips and training pictures with their truth."""

@@ -1,0 +1,1 @@
+"""What changes between sessions: clothes, shoes, hair, hats, and things carried."""
