@@ -155,7 +155,8 @@ class Loop:
     def vertices(self, times: torch.Tensor) -> torch.Tensor:
         """Positions (N, V, 3) float32 in the walk's ground frame at ``times`` (N,) seconds.
 
-        Travel since time 0 is kept: y falls by the stride at every loop.
+        Travel since time 0 is kept: y falls by the stride at every loop. Feet are planted on bare
+        soles; where a shoe's edge would sink into the ground it is pressed flat.
         """
         import torch
 
@@ -169,7 +170,9 @@ class Loop:
         affine = table[low] * (1 - share) + table[low + 1] * share
         travel = loops[:, None] * torch.from_numpy(self.stride).to(device)
         affine[..., 3] += travel.float()[:, None]
-        return skin(self.figure, affine)
+        posed = skin(self.figure, affine)
+        posed[..., 2].clamp_(min=0.0)
+        return posed
 
 
 def skin(figure: Figure, affine: torch.Tensor) -> torch.Tensor:

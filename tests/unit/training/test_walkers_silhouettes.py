@@ -136,6 +136,13 @@ def test_a_loop_carries_on_where_it_began() -> None:
     assert np.abs(before[1] - before[0]).max() < 0.01
 
 
+def test_nothing_sinks_into_the_ground() -> None:
+    loop = Loop.of(Figure.join(box(), box().vertices), gliding(sway=0.4))
+    posed = loop.vertices(torch.arange(40, dtype=torch.float64) / 40).numpy()
+    assert posed[..., 2].min() == 0.0
+    assert np.abs(np.diff(posed[:, 0, 2])).max() > 0.0
+
+
 def test_followers_hang_upright_or_trail_behind() -> None:
     mesh, swing = box(), gliding(sway=0.4)
 
