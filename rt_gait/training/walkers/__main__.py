@@ -27,13 +27,14 @@ def _size(text: str) -> tuple[int, int]:
 def _make(options: argparse.Namespace) -> None:
     from .data.dataset import Order, make, shares
     from .data.population import Population, free_sessions
+    from .noise.model import NoiseModel
 
     order = Order(
         shares(options.subjects, tuple(options.split)),
         Population(options.seed, free_sessions(options.sessions, options.trials)),
         options.views,
         options.frames,
-        not options.clean,
+        None if options.clean else NoiseModel(),
     )
     about = make(order, options.out, options.device, options.workers)
     print(f"{options.out}: {about['sequences']} sequences, {about['frames']} frames")

@@ -21,6 +21,7 @@ from rt_gait.training.walkers.data.population import (
     seed_of,
 )
 from rt_gait.training.walkers.data.reader import SilhouetteSet
+from rt_gait.training.walkers.noise.model import NoiseModel
 from rt_gait.training.walkers.silhouettes.takes import free_takes, laboratory_takes, moments
 
 
@@ -122,7 +123,7 @@ def test_batches_are_faster_than_drawing_them(folder: Path) -> None:
     walk = order().population.recordings("train", 0)[0]
     takes = free_takes(np.random.default_rng(1), 2, 10)
     begin = time.perf_counter()
-    film(walk, takes, True, "cpu")
+    film(walk, takes, NoiseModel(), "cpu")
     assert reading * 10 < (time.perf_counter() - begin) / 20
 
 

@@ -14,7 +14,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from rt_gait.errors import UsageError
 
+from ..noise.model import NoiseModel
 from ..silhouettes.sequences import Takes, crops, segmented, silhouettes
 from ..silhouettes.takes import free_takes, laboratory_takes
 from .population import Population, Recording
@@ -47,7 +48,7 @@ class Order:
     population: Population
     views: int
     frames: int
-    noise: bool = True
+    noise: NoiseModel | None = field(default_factory=NoiseModel)
     laboratory: tuple[float, ...] = ()
 
 
@@ -62,14 +63,17 @@ def shares(subjects: int, parts: tuple[float, float, float]) -> dict[str, int]:
 
 
 def film(
-    recording: Recording, takes: Takes, noise: bool, device: str
+    recording: Recording, takes: Takes, noise: NoiseModel | None, device: str
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Silhouettes (S, T, 64, 44) uint8 of one walk and which frames are kept (S, T)."""
+    """Silhouettes (S, T, 64, 44) uint8 of one walk and which frames are kept (S, T).
+
+    ``noise`` is the segmenter's, None for true masks.
+    """
     taken = crops(recording.loop, takes, device)
-    if not noise:
+    if noise is None:
         pictures, kept = silhouettes(taken)
     else:
-        taken, seen = segmented(taken, takes, recording.seed)
+        taken, seen = segmented(taken, takes, noise, recording.seed)
         pictures, kept = silhouettes(taken)
         kept &= seen
     return pictures.cpu().numpy(), kept.cpu().numpy()

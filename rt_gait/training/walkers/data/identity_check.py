@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..noise.model import NoiseModel
 from .dataset import Order, sequences
 from .population import CASIA_B, Population
 
@@ -41,11 +42,10 @@ class Energies:
     view: npt.NDArray[np.float64]
 
 
-def energies(
-    population: Population, subjects: int, workers: int, device: str, noise: bool = True
-) -> Energies:
-    """Film ``subjects`` of the test split from every view."""
-    order = Order({"test": subjects}, population, len(VIEWS), FRAMES, noise, VIEWS)
+def energies(population: Population, subjects: int, workers: int, device: str) -> Energies:
+    """Film ``subjects`` of the test split from every view, alone, with segmentation noise."""
+    alone = NoiseModel(merge=0.0)
+    order = Order({"test": subjects}, population, len(VIEWS), FRAMES, alone, VIEWS)
     images, rows = [], []
     for row, frames in sequences(order, "test", workers, device):
         if len(frames):

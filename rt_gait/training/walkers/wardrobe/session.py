@@ -112,7 +112,7 @@ def _draw_load(rng: np.random.Generator, carrying: str) -> Load:
     """Something of the label ``carrying``, with its size and side."""
     kind = str(rng.choice([k for k, label in LOADS.items() if label == carrying]))
     ranges = {
-        "backpack": ((0.24, 0.32), (0.07, 0.14), (0.34, 0.44)),
+        "backpack": ((0.24, 0.32), (0.06, 0.12), (0.32, 0.42)),
         "handbag": ((0.20, 0.32), (0.06, 0.11), (0.15, 0.22)),
         "shopping bag": ((0.24, 0.34), (0.08, 0.15), (0.26, 0.34)),
         "shoulder bag": ((0.20, 0.32), (0.05, 0.10), (0.16, 0.24)),
