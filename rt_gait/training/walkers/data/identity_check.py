@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--spread", type=float, default=1.0, help="of gaits between people")
-    parser.add_argument("--wobble", type=float, default=0.8, help="of gaits between trials")
+    parser.add_argument("--wobble", type=float, default=0.85, help="of gaits between trials")
     options = parser.parse_args(argv)
     print(f"rank-1, %, {options.subjects} subjects (chance {100 / options.subjects:.1f})")
     print(f"{'':24s}{'normal':>8s}{'bag':>8s}{'coat':>8s}   normal at " + str(VIEWS[1:]))

@@ -77,7 +77,7 @@ class Population:
 
     ``spread`` scales the differences between people's gaits, ``wobble`` those between the trials
     of one person; 1 is as fitted to recordings, which were made on different days and at
-    different paces. 0.8 puts gait energy images where they are on real walks
+    different paces. 0.85 puts gait energy images where they are on real walks
     (:mod:`.identity_check`).
     """
 
@@ -85,7 +85,7 @@ class Population:
     sessions: tuple[SessionPlan, ...]
     equal: str = ""
     spread: float = 1.0
-    wobble: float = 0.8
+    wobble: float = 0.85
 
     def recordings(self, split: str, number: int) -> list[Recording]:
         """Every walk of subject ``number`` of ``split``."""

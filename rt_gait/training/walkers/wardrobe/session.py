@@ -93,9 +93,9 @@ def _clothes(rng: np.random.Generator, outfit: Outfit, clothing: str) -> Outfit:
     fit = {"tight": (0.001, 0.0045), "loose": (0.029, 0.045)}.get(clothing, (0.008, 0.024))
     outfit = replace(outfit, looseness=float(rng.uniform(*fit)))
     if clothing == "coat":
-        hem = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.7)], p=[0.6, 0.4]))
+        hem = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.7)], p=[0.65, 0.35]))
         down = bool(rng.random() < 0.4)
-        thick = float(rng.uniform(0.034, 0.050) if down else rng.uniform(0.020, 0.032))
+        thick = float(rng.uniform(0.030, 0.046) if down else rng.uniform(0.016, 0.028))
         coat = Coat(pick(rng, COATS), thick, hem, down)
         outfit = replace(outfit, coat=coat, leg=0.0, hem=0.1)
     if clothing == "skirt":
