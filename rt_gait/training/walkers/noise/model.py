@@ -62,28 +62,28 @@ class NoiseModel:
     """
 
     grid_px: float = 2.93
-    soft_px: float = 1.346
-    coarser: float = 0.199
-    sharp: float = 1.583
-    grow_px: float = 0.9
-    grow_sd_px: float = 0.144
+    soft_px: float = 2.52
+    coarser: float = 0.33
+    sharp: float = 1.58
+    grow_px: float = 0.635
+    grow_sd_px: float = 0.143
     ragged_px: float = 0.869
-    ragged_grain_px: float = 6.26
-    ragged_s: float = 0.055
+    ragged_grain_px: float = 5.68
+    ragged_s: float = 0.0535
     patch_heights: float = 0.111
     patch_s: float = 0.256
-    small: float = 1.265
-    lose_trunk: float = 0.00026
+    small: float = 1.26
+    lose_trunk: float = 0.00012
     lose_limbs: float = 0.0134
-    lose_feet: float = 0.0189
-    stray: float = 0.00463
-    box_bias_px: float = 0.71
-    box_sd_px: float = 0.86
-    box_s: float = 0.038
+    lose_feet: float = 0.0159
+    stray: float = 0.00474
+    box_bias_px: float = 0.6
+    box_sd_px: float = 1.03
+    box_s: float = 0.061
     merge: float = 0.114
-    merge_s: float = 0.64
-    miss: float = 0.004
-    miss_s: float = 0.221
+    merge_s: float = 0.613
+    miss: float = 0.0022
+    miss_s: float = 0.566
 
     def __post_init__(self) -> None:
         for f in fields(self):
