@@ -11,14 +11,16 @@ gaits equal and only bodies different.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
+from ..command import Parser, command, device, factor, natural, positive
 from ..noise.model import NoiseModel
-from .dataset import Order, sequences
+from .filming import subjects as draw
+from .order import Order
 from .population import CASIA_B, Population
 
 Floats = npt.NDArray[np.float32]
@@ -29,6 +31,8 @@ FRAMES = 72
 #: Whole gait cycles in an energy image.
 CYCLES = 2
 GALLERY_WALKS = 4
+#: No data set has this split: its people may be looked at.
+SPLIT = "check"
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,18 @@ class Energies:
     """Gait energy images (S, 2816) with subject, session, trial and view (S,) of each."""
 
     images: Floats
-    subject: npt.NDArray[np.int64]
+    subject: npt.NDArray[np.str_]
     session: npt.NDArray[np.str_]
     trial: npt.NDArray[np.int64]
     view: npt.NDArray[np.float64]
 
 
 def energies(population: Population, subjects: int, workers: int, device: str) -> Energies:
-    """Film ``subjects`` of the test split from every view, alone, with segmentation noise."""
+    """Film ``subjects``, who are in no data set, from every view, alone, with noise."""
     alone = NoiseModel(merge=0.0)
-    order = Order({"test": subjects}, population, len(VIEWS), FRAMES, alone, VIEWS)
+    order = Order({SPLIT: subjects}, population, len(VIEWS), FRAMES, alone, VIEWS)
     images, rows = [], []
-    for row, frames in sequences(order, "test", workers, device):
+    for row, frames in chain.from_iterable(draw(order, SPLIT, workers, device)):
         if len(frames):
             cycles = round(CYCLES * 120.0 / row["cadence_steps_min"] * row["fps"])
             images.append(frames[:cycles].mean(axis=0, dtype=np.float32).ravel())
@@ -73,15 +77,19 @@ def rank1(found: Energies, session: str, view: float) -> float:
     return float((found.subject[gallery][distance.argmin(1)] == found.subject[probe]).mean())
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Print the table; 0 on success."""
-    parser = argparse.ArgumentParser(description="Rank-1 of gait energy images on the walkers")
-    parser.add_argument("--subjects", type=int, default=124)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--spread", type=float, default=1.0, help="of gaits between people")
-    parser.add_argument("--wobble", type=float, default=0.85, help="of gaits between trials")
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.data.identity_check",
+        description="Rank-1 of gait energy images on the walkers",
+    )
+    parser.add_argument("--subjects", type=positive, default=124, help="number of people")
+    parser.add_argument("--seed", type=natural, default=1, help="of all draws")
+    parser.add_argument("--workers", type=natural, default=0, help="processes; 0 works in this one")
+    parser.add_argument("--device", type=device, default="cpu", help="cpu or cuda")
+    parser.add_argument("--spread", type=factor, default=1.0, help="of gaits between people")
+    parser.add_argument("--wobble", type=factor, default=0.85, help="of gaits between trials")
     options = parser.parse_args(argv)
     print(f"rank-1, %, {options.subjects} subjects (chance {100 / options.subjects:.1f})")
     print(f"{'':24s}{'normal':>8s}{'bag':>8s}{'coat':>8s}   normal at " + str(VIEWS[1:]))

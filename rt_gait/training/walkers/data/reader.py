@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import DamagedInputError, UsageError
+from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 
 from .dataset import LAYOUT
 
@@ -24,45 +25,41 @@ class SilhouetteSet:
     """The sequences of one split, in memory.
 
     ``silhouettes`` (F, 64, 44) uint8 of all sequences, sequence s being ``start[s]`` to
-    ``start[s + 1]``; ``rows[s]`` is its row of the manifest (text), ``subject`` (S,) its subject.
+    ``start[s + 1]``; ``rows[s]`` is its row of the manifest (text), ``subject`` (S,) the number
+    of its subject among ``names``.
     """
 
     silhouettes: UInt8
     start: Ints
     rows: list[dict[str, str]]
+    names: list[str]
     subject: Ints
+    _own: list[Ints] = field(repr=False)
 
     @staticmethod
     def load(folder: Path, split: str) -> SilhouetteSet:
         """Read a split of the data set in ``folder``.
 
         Raises:
-            UsageError: No data set, one of another layout, or no such split.
-            DamagedInputError: A shard that is missing or cannot be read.
+            UsageError: No data set, one of another layout, no such split, or nothing in it.
+            DamagedInputError: Something that is missing, cannot be read or does not fit.
         """
-        try:
-            about = json.loads((folder / "dataset.json").read_text())
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{folder} holds no data set: {error}") from error
-        if about["layout"] != LAYOUT:
-            raise UsageError(f"{folder} has layout {about['layout']}, this version reads {LAYOUT}")
-        with (folder / "manifest.csv").open(newline="") as file:
-            rows = [r for r in csv.DictReader(file) if r["split"] == split]
-        if not rows:
-            raise UsageError(
-                f"no {split!r} split: {folder} has {sorted(about['order']['subjects'])}"
-            )
-        pictures, lengths = [], []
+        rows = _rows(folder, split)
+        lengths = np.array([int(r["frames"]) for r in rows], dtype=np.int64)
+        start = np.concatenate([[0], np.cumsum(lengths)])
+        if not start[-1]:
+            raise UsageError(f"no frame of {split!r} in {folder} was kept")
+        pictures = np.empty((int(start[-1]), HEIGHT_PX, WIDTH_PX), np.uint8)
+        first = 0
         for name in dict.fromkeys(r["shard"] for r in rows):
-            try:
-                with np.load(folder / name, allow_pickle=False) as shard:
-                    pictures.append(shard["silhouettes"])
-                    lengths.append(np.diff(shard["start"]))
-            except (OSError, ValueError, KeyError, BadZipFile) as error:
-                raise DamagedInputError(f"{folder / name} is damaged: {error}") from error
-        start = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-        subject = np.array([int(r["subject"]) for r in rows], dtype=np.int64)
-        return SilhouetteSet(np.concatenate(pictures), start, rows, subject)
+            mine = np.array([r["shard"] == name for r in rows])
+            last = first + int(lengths[mine].sum())
+            pictures[first:last] = _shard(folder / name, lengths[mine])
+            first = last
+        names, subject = np.unique([r["subject"] for r in rows], return_inverse=True)
+        own = [np.flatnonzero((subject == k) & (lengths > 0)) for k in range(len(names))]
+        own = [o for o in own if len(o)]
+        return SilhouetteSet(pictures, start, rows, names.tolist(), subject, own)
 
     def batch(
         self, rng: np.random.Generator, subjects: int, each: int, frames: int
@@ -70,21 +67,41 @@ class SilhouetteSet:
         """Random sequences of random subjects: (P * K, T, 64, 44) uint8 and subjects (P * K,).
 
         ``subjects`` P and sequences of ``each`` K are drawn without repetition where there are
-        enough; ``frames`` T consecutive ones from a random start, short sequences run in a circle.
+        enough; ``frames`` T consecutive ones from a random start; short sequences start over.
         """
-        chosen = self._choose(rng, subjects, each)
+        drawn = rng.choice(len(self._own), subjects, replace=len(self._own) < subjects)
+        own = [self._own[k] for k in drawn]
+        chosen = np.concatenate([rng.choice(o, each, replace=len(o) < each) for o in own])
         first, length = self.start[chosen], np.diff(self.start)[chosen]
-        offset = (rng.random(len(chosen)) * np.maximum(length - frames + 1, 1)).astype(np.int64)
-        step = (offset[:, None] + np.arange(frames)) % length[:, None]
+        room = np.where(length >= frames, length - frames + 1, length)
+        step = (rng.integers(room)[:, None] + np.arange(frames)) % length[:, None]
         return self.silhouettes[first[:, None] + step], self.subject[chosen]
 
-    def _choose(self, rng: np.random.Generator, subjects: int, each: int) -> Ints:
-        usable = np.flatnonzero(np.diff(self.start) > 0)
-        owner = self.subject[usable]
-        known = np.unique(owner)
-        drawn = rng.choice(known, subjects, replace=len(known) < subjects)
-        out = []
-        for one in drawn:
-            own = usable[owner == one]
-            out.append(rng.choice(own, each, replace=len(own) < each))
-        return np.concatenate(out)
+
+def _rows(folder: Path, split: str) -> list[dict[str, str]]:
+    """The split's rows of the manifest."""
+    try:
+        layout = json.loads((folder / "dataset.json").read_text())["layout"]
+        with (folder / "manifest.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{folder} holds no data set: {error}") from error
+    if layout != LAYOUT:
+        raise UsageError(f"{folder} has layout {layout}, this version reads {LAYOUT}")
+    mine = [r for r in rows if r["split"] == split]
+    if not mine:
+        known = sorted({r["split"] for r in rows})
+        raise UsageError(f"no {split!r} split: {folder} has {', '.join(known)}")
+    return mine
+
+
+def _shard(path: Path, lengths: Ints) -> UInt8:
+    """The frames of a shard, which the manifest says has sequences of these ``lengths`` (S,)."""
+    try:
+        with np.load(path, allow_pickle=False) as shard:
+            pictures, start = shard["silhouettes"], shard["start"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise DamagedInputError(f"{path} is damaged: {error}") from error
+    if not np.array_equal(np.diff(start), lengths) or len(pictures) != lengths.sum():
+        raise DamagedInputError(f"{path} does not hold what manifest.csv says")
+    return np.asarray(pictures)

@@ -8,24 +8,28 @@ right from every side, and noise that looks like a segmenter's.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.errors import OutputError
+from rt_gait.outputs.output import check_folder
+
 from ..body.bodies import anny_rig, draw_body
 from ..camera import Camera
+from ..command import Parser, command, whole
 from ..figure import Loop
-from ..gait.walking import WalkingModel, put_on
+from ..gait.cycles import put_on
+from ..gait.walking import WalkingModel
 from ..noise.model import NoiseModel
 from ..silhouettes.sequences import Takes, crops, segmented
 from ..silhouettes.takes import laboratory_takes
 from ..video.render import Look, compose, finish, layer
 from ..video.shading import Light
 from ..wardrobe.session import CARRYING, CLOTHING, Session, draw_session, dress_figure, hold
-from .dataset import film
+from .filming import film
 from .population import Population, SessionPlan, free_sessions
 
 Picture = npt.NDArray[np.uint8]
@@ -141,14 +145,20 @@ def _framed(blocks: list[Any]) -> Picture:
     return np.hstack([np.pad(b, ((0, 0), (0, 6)), constant_values=128) for b in blocks])
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Write the sheets; 0 on success."""
     import cv2
 
-    parser = argparse.ArgumentParser(description="Sheets of bodies, gaits, clothes and noise")
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.data.sheets",
+        description="Sheets of bodies, gaits, clothes and noise",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    out = parser.parse_args(argv).out
-    out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
+    options = parser.parse_args(argv)
+    check_folder(options.out, overwrite=options.overwrite)
+    options.out.mkdir(exist_ok=True)
     for name, draw in (
         ("bodies", bodies),
         ("wardrobe", wardrobe),
@@ -157,8 +167,10 @@ def main(argv: list[str] | None = None) -> int:
         ("noise", noise),
     ):
         picture = draw()
-        path = out / (f"{name}.jpg" if picture.ndim == 3 else f"{name}.png")
-        cv2.imwrite(str(path), picture[..., ::-1] if picture.ndim == 3 else picture)
+        path = options.out / (f"{name}.jpg" if picture.ndim == 3 else f"{name}.png")
+        with whole(path) as part:
+            if not cv2.imwrite(str(part), picture[..., ::-1] if picture.ndim == 3 else picture):
+                raise OutputError(f"the sheet could not be written: {path}")
         print(path)
     return 0
 

@@ -9,7 +9,6 @@ the device drained before and after.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from statistics import median
@@ -18,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from ..camera import Camera
+from ..command import Parser, at_least, command, device, positive
 from ..noise.model import NoiseModel
 from ..path import Path
 from ..silhouettes.sequences import Takes, crops, instance_maps, segmented, silhouettes
 from ..silhouettes.takes import free_takes
-from .dataset import film
+from .filming import film
 from .population import Population, Recording, free_sessions
 
 
@@ -77,13 +77,17 @@ def stages(
     return out
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Print the table; 0 on success."""
-    parser = argparse.ArgumentParser(description="Frames a second of every stage")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--views", type=int, default=32, help="sequences drawn at once")
-    parser.add_argument("--frames", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=10)
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.data.speed",
+        description="Frames a second of every stage",
+    )
+    parser.add_argument("--device", type=device, default="cpu", help="cpu or cuda")
+    parser.add_argument("--views", type=positive, default=32, help="sequences drawn at once")
+    parser.add_argument("--frames", type=at_least(2), default=40, help="frames of each sequence")
+    parser.add_argument("--repeats", type=positive, default=10, help="times every stage is timed")
     options = parser.parse_args(argv)
     begin = time.perf_counter()
     walks = Population(1, free_sessions(2, 2)).recordings("train", 0)
@@ -93,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     print(
         f"one subject, 2 sessions, 4 walks: {time.perf_counter() - begin:.2f} s ({first:.2f} first)"
     )
-    takes = free_takes(np.random.default_rng(1), options.views, options.frames)
+    takes = free_takes(np.random.default_rng(1), options.views, options.frames, 1.3)
     for name, (middle, least, most) in stages(
         walks, takes, options.device, options.repeats
     ).items():

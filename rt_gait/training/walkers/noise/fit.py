@@ -13,7 +13,6 @@ strengths are searched (:func:`search`) on walkers with nobody near. The objecti
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -21,8 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_gait.errors import UsageError
+
+from .masks import Masks
+from ..command import Parser, command, device, natural
 from .measure import LEAST_MERGED, measured
-from .model import LIMITS, Masks, NoiseModel, degrade
+from .model import LIMITS, NoiseModel, degrade
 from .pairs import FPS, TALL, Passage, foreign, load
 from .stats import Sequence, compare, summary
 
@@ -112,7 +115,7 @@ def noisy(
     times = torch.arange(true.shape[1], device=device).expand(true.shape[:2]) / FPS
     heights = torch.full((len(sequences),), float(TALL), device=device)
     seen_px = torch.tensor([s.height_px for s in sequences], device=device)
-    seen, kept = degrade(Masks(true, times, heights, seen_px), seed, model)
+    seen, kept = degrade(Masks(true, times, heights, seen_px, true.roll(1, 0)), seed, model)
     return [
         replace(s, seen=m.astype(bool), found=k)
         for s, m, k in zip(sequences, seen.cpu().numpy(), kept.cpu().numpy(), strict=True)
@@ -177,20 +180,31 @@ def parts(walks: list[Passage]) -> tuple[list[Sequence], list[Sequence], list[Se
     return out
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Fit and report; 0 on success."""
-    parser = argparse.ArgumentParser(prog="python -m rt_gait.training.walkers.noise.fit")
-    parser.add_argument("--clips", type=Path, required=True, help="NAME.mp4, NAME_masks.npz")
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.noise.fit",
+        description="Strengths of the noise that imitate a segmenter's errors",
+    )
+    parser.add_argument("--clips", type=Path, required=True, help="folder of what clip --masks made")
     parser.add_argument("--segmenter", default="person_seg", help="model of the repository")
-    parser.add_argument("--models", type=Path, default=Path("model_repository"))
-    parser.add_argument("--tries", type=int, default=300, help="0 only compares the defaults")
-    parser.add_argument("--device", default="cpu", help="where the noise is computed")
+    parser.add_argument(
+        "--models", type=Path, default=Path("model_repository"), help="folder of the repository"
+    )
+    parser.add_argument("--tries", type=natural, default=300, help="0 only compares the defaults")
+    parser.add_argument("--device", type=device, default="cpu", help="where the noise is computed")
     options = parser.parse_args(argv)
     walks = load(options.clips, options.models, options.segmenter)
+    fitted, held_out, merged = parts(walks)
+    if not held_out:
+        raise UsageError(
+            f"{options.clips}: expected 3 or more walkers alone for {FRAMES} frames, "
+            f"got {len(fitted)}"
+        )
     model = fit(walks, options.tries, options.device) if options.tries else NoiseModel()
     for name, value in asdict(model).items():
         print(f"    {name}: float = {value}")
-    fitted, held_out, merged = parts(walks)
     alone = replace(model, merge=0.0)
     for title, part, used in (
         ("fitted on", fitted, alone),

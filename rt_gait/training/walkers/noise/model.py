@@ -12,11 +12,12 @@ defaults were fitted to this project's ``person_seg`` on rendered clips:
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .fields import Draws, above, apply, bumps, ends, gaussians, hats
+from .masks import Masks
 
 if TYPE_CHECKING:
     import torch
@@ -98,30 +99,6 @@ class NoiseModel:
         return NoiseModel(**{n: 0.0 for n, (low, _) in LIMITS.items() if low <= 0})
 
 
-@dataclass(frozen=True)
-class Masks:
-    """True masks of S sequences and how they were seen; all on one device.
-
-    ``pixels`` (S, T, H, W) in 0..1, any dtype: windows that hold the whole person and a margin and
-    move along; ``times`` (S, T) seconds; ``heights`` (S,) the person's height in pixels of the
-    window; ``seen_px`` (S,) the person's height in pixels of the segmenter's input.
-    """
-
-    pixels: torch.Tensor
-    times: torch.Tensor
-    heights: torch.Tensor
-    seen_px: torch.Tensor
-
-    def __post_init__(self) -> None:
-        shape = tuple(self.pixels.shape)
-        if len(shape) != 4:
-            raise ValueError(f"pixels are (S, T, H, W), not {shape}")
-        for name, size in (("times", 2), ("heights", 1), ("seen_px", 1)):
-            found = tuple(getattr(self, name).shape)
-            if found != shape[:size]:
-                raise ValueError(f"{name} has shape {found}; {shape[:size]} expected")
-
-
 class _View:
     """The grid over the windows of one batch, and where the person stands in it.
 
@@ -152,16 +129,13 @@ class _View:
         self.top, self.bottom = ends(solid.any(-1))
         self.left, self.right = ends(solid.any(-2))
 
-    def coverage(self, sd: torch.Tensor, aside: torch.Tensor | None = None) -> torch.Tensor:
-        """Share of the person about every cell (S, T, H, W), under a Gaussian of ``sd`` pixels.
+    def coverage(self, image: torch.Tensor, sd: torch.Tensor, aside: Any = 0.0) -> torch.Tensor:
+        """Share of the ``image`` about every cell (S, T, H, W), under a Gaussian of ``sd`` pixels.
 
-        With ``aside`` (S, T, 1): the person of the sequence before, so many pixels to the right.
+        The image is moved ``aside`` (S, T, 1) pixels to the right first.
         """
         h, w = self.true.shape[-2:]
-        image, columns = self.true, self.columns
-        if aside is not None:
-            image, columns = image.roll(1, 0), columns - aside
-        return apply(gaussians(self.rows, h, sd), image, gaussians(columns, w, sd))
+        return apply(gaussians(self.rows, h, sd), image, gaussians(self.columns - aside, w, sd))
 
     def fine(self, level: torch.Tensor) -> torch.Tensor:
         """The grid's values interpolated to the window's pixels (S, T, H, W)."""
@@ -215,28 +189,41 @@ def _in_box(view: _View, draws: Draws, model: NoiseModel) -> torch.Tensor:
     return rows[..., :, None] & columns[..., None, :]
 
 
+def _softness(model: NoiseModel) -> float:
+    """Standard deviation of blur and cell together, units of the view."""
+    return float(np.sqrt(model.soft_px**2 + model.grid_px**2 / 12))
+
+
+def _taken(
+    view: _View, draws: Draws, others: torch.Tensor, bulk: torch.Tensor, model: NoiseModel
+) -> torch.Tensor:
+    """Coverage (S, T, H, W) by the part of a neighbour that clings to the person."""
+    sd = _softness(model) * view.unit
+    aside = draws.uniform(len(view.px), 1, 1) * 0.5 - 0.25
+    aside = aside + 0.12 * aside.sign() + 0.05 * draws.series(1.0, 1)
+    merged = draws.series(model.merge_s, 1, 1) > above(model.merge)
+    return view.coverage(others, sd, aside * view.tall) * (merged & (bulk > 0.1))
+
+
 def degrade(
     masks: Masks, seed: int, model: NoiseModel | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the segmenter sees: masks (S, T, H, W) uint8 0 or 1, and kept (S, T) bool.
 
-    Frames not ``kept`` were missed or came out empty; their masks are empty. Neighbours are people
-    of the sequence before. The same seed gives the same masks on the same device.
+    Frames not ``kept`` were missed or came out empty; their masks are empty. The same seed gives
+    the same masks on the same device.
     """
     import torch
 
     model = model or NoiseModel()
     draws = Draws(masks.times, seed)
     view = _View(masks, draws, model)
-    soft_px = float(np.sqrt(model.soft_px**2 + model.grid_px**2 / 12))
+    soft_px = _softness(model)
     sd = soft_px * view.unit
-    aside = draws.uniform(len(view.px), 1, 1) * 0.5 - 0.25
-    aside = aside + 0.12 * aside.sign() + 0.05 * draws.series(1.0, 1)
-    merged = draws.series(model.merge_s, 1, 1) > above(model.merge)
-    cover, bulk = view.coverage(sd), view.coverage(0.05 * view.tall)
-    # What is taken of a neighbour clings to the person.
-    taken = view.coverage(sd, aside * view.tall) * (merged & (bulk > 0.1))
-    cover = torch.maximum(cover, taken)
+    cover = view.coverage(view.true, sd)
+    bulk = view.coverage(view.true, 0.05 * view.tall)
+    if masks.others is not None:
+        cover = torch.maximum(cover, _taken(view, draws, masks.others.float(), bulk, model))
     level = cover - 0.5 + model.sharp * (cover - bulk)
     slope = 4 * cover * (1 - cover) / (np.sqrt(2 * np.pi) * soft_px)
     level = level + slope * _outline_shift(view, draws, model)

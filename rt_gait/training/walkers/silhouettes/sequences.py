@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from ..camera import Camera, project
 from ..figure import Loop
-from ..noise.model import Masks, NoiseModel, degrade
+from ..noise.masks import Masks
+from ..noise.model import NoiseModel, degrade
 from ..path import Path, bend
 from .coverage import cover
 from .normalise import normalise
@@ -34,11 +35,13 @@ INPUT_PX = (640, 480)
 class Takes:
     """S sequences of T frames of one walk: when, where on the ground, and by which camera.
 
-    ``times_s`` (S, T) seconds; in the middle of a sequence the walker is over (``x_m``, ``y_m``)
-    with ``heading`` radians and ``curvature`` 1/m (a ``Path``). Cameras: ``focal_px``,
-    ``height_m``, ``pitch`` radians, frame ``width_px`` and ``tall_px``. All but times are (S,).
+    ``times_s`` (S, T) seconds, at ``fps`` a second but for jitter; in the middle of a sequence the
+    walker is over (``x_m``, ``y_m``) with ``heading`` radians and ``curvature`` 1/m (a ``Path``).
+    Cameras: ``focal_px``, ``height_m``, ``pitch`` radians, frame ``width_px`` and ``tall_px``. All
+    but times are (S,).
     """
 
+    fps: Array
     times_s: Array
     x_m: Array
     y_m: Array
@@ -56,8 +59,8 @@ class Crops:
     """Masks (S, T, H, W) uint8 of 0 and 1, and where they lie in the frame.
 
     ``left_px`` (S, T) is the frame's column at which a crop begins, ``width_px`` (S, T) the width
-    of the frame, ``whole`` (S, T) whether the frame holds the whole walker, who is
-    ``walker_px`` (S,) tall on average.
+    of the frame, ``whole`` (S, T) whether the frame holds the whole walker, who is there
+    ``walker_px`` (S,) tall on average (1 when never whole).
     """
 
     masks: torch.Tensor
@@ -98,12 +101,14 @@ def crops(loop: Loop, takes: Takes, device: str) -> Crops:
     masks *= ((column >= 0) & (column < width[:, None]))[:, None]
     masks *= ((row >= 0) & (row < tall[:, None]))[:, :, None]
     shape = (sequences, frames)
+    whole = ((least >= 1) & (most <= size - 1)).all(dim=1).view(shape)
+    tall_px = masks.any(dim=2).sum(dim=1).view(shape) * whole
     return Crops(
         masks.view(*shape, rows, columns),
         low[:, 0].view(shape),
         width.view(shape),
-        ((least >= 1) & (most <= size - 1)).all(dim=1).view(shape),
-        masks.any(dim=2).sum(dim=1).view(shape).float().mean(dim=1),
+        whole,
+        (tall_px.sum(dim=1) / whole.sum(dim=1).clamp(min=1)).clamp(min=1.0),
     )
 
 
@@ -120,9 +125,12 @@ def _person(loop: Loop, pixels: torch.Tensor, rows: int, columns: int) -> torch.
 
 
 def segmented(
-    crop: Crops, takes: Takes, noise: NoiseModel, seed: int
+    crop: Crops, takes: Takes, noise: NoiseModel, seed: int, others: Crops | None = None
 ) -> tuple[Crops, torch.Tensor]:
-    """The crops as a segmenter sees them (``degrade``), and the frames it does not miss (S, T)."""
+    """The crops as a segmenter sees them (``degrade``), and the frames it does not miss (S, T).
+
+    ``others`` are crops of somebody else in the same takes, who may be merged with.
+    """
     import torch
 
     scale = np.minimum(INPUT_PX[0] / takes.width_px, INPUT_PX[1] / takes.tall_px)
@@ -132,9 +140,18 @@ def segmented(
         torch.from_numpy(takes.times_s).to(device),
         crop.walker_px,
         crop.walker_px * torch.from_numpy(scale).to(device).float(),
+        None if others is None else _resized(others.masks, crop.masks),
     )
     seen, kept = degrade(masks, seed, noise)
     return replace(crop, masks=seen), kept
+
+
+def _resized(masks: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Masks (S, T, h, w) cut or padded, right and below, to the size of ``like``."""
+    import torch
+
+    rows, columns = like.shape[2] - masks.shape[2], like.shape[3] - masks.shape[3]
+    return torch.nn.functional.pad(masks, (0, columns, 0, rows))
 
 
 def silhouettes(crop: Crops) -> tuple[torch.Tensor, torch.Tensor]:

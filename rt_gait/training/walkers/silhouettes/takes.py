@@ -16,28 +16,32 @@ _RATE_SHARES = (0.06, 0.08, 0.14, 0.08, 0.30, 0.26, 0.04, 0.04)
 FRAME_SIZES = ((640, 360), (640, 480), (960, 540))
 
 
-def free_takes(rng: np.random.Generator, count: int, frames: int) -> Takes:
+def free_takes(rng: np.random.Generator, count: int, frames: int, speed_m_s: float) -> Takes:
     """``count`` free views: any direction, height 1 to 6 m, straight or curved, 10 to 60 fps.
 
     Directions are spread evenly over the circle from a random start; walkers appear 48 to 180
-    pixels tall; moments are off by up to 15% of a frame's time (standard deviation).
+    pixels tall; moments are off by up to 15% of a frame's time (standard deviation). Cameras stand
+    far enough for a walker of ``speed_m_s`` never to come nearer than 2.5 m.
     """
     view = np.arange(count) + rng.uniform(-0.3, 0.3, count)
     view = (rng.uniform(0.0, 360.0) + view * 360.0 / count) % 360.0
     rates = rng.choice(FRAME_RATES, count, p=_RATE_SHARES)
     size = np.array(FRAME_SIZES)[rng.integers(len(FRAME_SIZES), size=count)]
     person = np.exp(rng.uniform(np.log(48.0), np.log(180.0), count))
-    nearest = 3.0 + 0.75 * frames / rates
+    nearest = 2.5 + 0.6 * speed_m_s * frames / rates
     distance = nearest * np.exp(rng.uniform(0.0, np.log(3.0), count))
     high = rng.random(count) < 0.3
     height = np.where(high, rng.uniform(3.0, 6.0, count), rng.uniform(1.0, 3.0, count))
     bent = np.where(rng.random(count) < 0.3, rng.uniform(-0.2, 0.2, count), 0.0)
     return Takes(
+        fps=rates,
         times_s=moments(rng, rates, frames, rng.uniform(0.0, 0.15, count)),
         curvature=bent,
         width_px=size[:, 0].astype(float),
         tall_px=size[:, 1].astype(float),
-        **_aim(rng, view, distance, height, np.minimum(person, size[:, 1] * 0.6)),
+        **_aim(
+            rng, view, distance, height, np.minimum(person, size[:, 1] * 0.6), width_px=size[:, 0]
+        ),
     )
 
 
@@ -48,6 +52,7 @@ def laboratory_takes(rng: np.random.Generator, view_deg: Array, frames: int) -> 
     """
     count = len(view_deg)
     return Takes(
+        fps=np.full(count, 25.0),
         times_s=moments(rng, np.full(count, 25.0), frames, np.zeros(count)),
         curvature=np.zeros(count),
         width_px=np.full(count, 640.0),
@@ -58,6 +63,7 @@ def laboratory_takes(rng: np.random.Generator, view_deg: Array, frames: int) -> 
             7.0 * rng.uniform(0.95, 1.05, count),
             np.full(count, 2.0),
             110.0 * rng.uniform(0.9, 1.1, count),
+            width_px=np.full(count, 640.0),
             aside=0.06,
         ),
     )
@@ -77,22 +83,26 @@ def _aim(
     height_m: Array,
     person_px: Array,
     *,
+    width_px: Array,
     aside: float = 0.3,
 ) -> dict[str, Array]:
     """Places and cameras (S,) for the wanted views.
 
     ``view_deg`` is the direction of walking against the line of sight: 0 towards the camera, 90 to
     the right of the picture, 180 away. ``person_px`` is how tall 1.7 m appears; ``aside`` is the
-    largest angle, radians, between the line of sight and the camera's axis.
+    largest angle, radians, between the line of sight and the camera's axis, in a frame of
+    ``width_px``.
     """
-    bearing = rng.uniform(-aside, aside, len(view_deg))
-    x, y = distance_m * np.sin(bearing), distance_m * np.cos(bearing)
     drop = height_m - 0.85
+    focal = person_px * np.hypot(distance_m, drop) / 1.7
+    aside_most = np.minimum(aside, np.arctan(0.35 * width_px / focal))
+    bearing = rng.uniform(-1.0, 1.0, len(view_deg)) * aside_most
+    x, y = distance_m * np.sin(bearing), distance_m * np.cos(bearing)
     return {
         "x_m": x,
         "y_m": y,
         "heading": np.radians(view_deg) - bearing,
-        "focal_px": person_px * np.hypot(y, drop) ** 2 / (1.7 * y),
+        "focal_px": focal,
         "height_m": height_m,
         "pitch": np.arctan2(drop, y) + rng.uniform(-0.04, 0.04, len(view_deg)),
     }

@@ -8,6 +8,7 @@ poses the arms for it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -93,9 +94,9 @@ def _clothes(rng: np.random.Generator, outfit: Outfit, clothing: str) -> Outfit:
     fit = {"tight": (0.001, 0.0045), "loose": (0.029, 0.045)}.get(clothing, (0.008, 0.024))
     outfit = replace(outfit, looseness=float(rng.uniform(*fit)))
     if clothing == "coat":
-        hem = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.7)], p=[0.65, 0.35]))
+        hem = float(rng.choice([rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.7)], p=[0.7, 0.3]))
         down = bool(rng.random() < 0.4)
-        thick = float(rng.uniform(0.030, 0.046) if down else rng.uniform(0.016, 0.028))
+        thick = float(rng.uniform(0.028, 0.042) if down else rng.uniform(0.014, 0.026))
         coat = Coat(pick(rng, COATS), thick, hem, down)
         outfit = replace(outfit, coat=coat, leg=0.0, hem=0.1)
     if clothing == "skirt":
@@ -148,6 +149,12 @@ def _head(rng: np.random.Generator, session: Session) -> Session:
     )
 
 
+def _key(body: Body) -> int:
+    """A number of everything that is known about ``body``, to a millionth."""
+    shape = (*body.phenotype.values(), *body.local.values(), *body.measures.values())
+    return crc32(repr([round(v * 1e6) for v in (body.stature, *shape)]).encode())
+
+
 def draw_session(
     seed: int, body: Body, clothing: str | None = None, carrying: str | None = None
 ) -> Session:
@@ -164,7 +171,7 @@ def draw_session(
     odds = [0.12, 0.40, 0.15, 0.15, 0.18] if woman else [0.10, 0.52, 0.20, 0.18, 0.0]
     drawn = str(choice.choice(CLOTHING, p=odds))
     thing = str(choice.choice(CARRYING, p=[0.46, 0.16, 0.12, 0.10, 0.08, 0.08]))
-    who = np.random.default_rng([round(body.stature * 1e6), 3])
+    who = np.random.default_rng([_key(body), 3])
     outfit = replace(
         _clothes(fit, draw_outfit(seed, body), clothing or drawn),
         skin=SKIN[who.integers(len(SKIN))],
