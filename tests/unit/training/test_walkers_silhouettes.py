@@ -221,8 +221,8 @@ def test_an_umbrella_hides_but_is_not_the_person() -> None:
     for kind in ("umbrella", "backpack"):
         part = Part(kind, roof, SIDES, weights, (0.0, 0.0, 0.0), (hand,))
         loop = Loop.of(Figure.join(mesh, mesh.vertices, (part,)), gliding())
-        one = {"fps": 25.0, "x_m": 0.0, "y_m": 6.0, "heading": 0.0, "curvature": 0.0, "focal_px": 180.0,
-               "height_m": 1.0, "pitch": 0.0, "width_px": 160.0, "tall_px": 120.0}  # fmt: skip
+        one = {"fps": 25.0, "x_m": 0.0, "y_m": 6.0, "heading": 0.0, "curvature": 0.0,
+               "focal_px": 180.0, "height_m": 1.0, "pitch": 0.0, "width_px": 160.0, "tall_px": 120.0}  # fmt: skip
         takes = Takes(times_s=np.zeros((1, 1)), **{k: np.array([v]) for k, v in one.items()})
         taken = crops(loop, takes, "cpu")
         masks.append((taken.masks[0, 0].numpy(), float(taken.walker_px[0])))
@@ -237,7 +237,8 @@ def test_walkers_cut_by_the_frame_are_not_kept() -> None:
 
     loop = Loop.of(Figure.join(box(), box().vertices), gliding())
     some = {
-        "fps": np.full(2, 20.0), "heading": np.full(2, np.pi / 2), "curvature": np.zeros(2), "focal_px": np.full(2, 180.0),
+        "fps": np.full(2, 20.0), "heading": np.full(2, np.pi / 2), "curvature": np.zeros(2),
+        "focal_px": np.full(2, 180.0),
         "height_m": np.full(2, 1.0), "pitch": np.zeros(2), "width_px": np.full(2, 160.0),
         "tall_px": np.full(2, 120.0), "x_m": np.array([0.0, 2.6]), "y_m": np.full(2, 6.0),
     }  # fmt: skip
