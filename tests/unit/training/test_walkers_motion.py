@@ -99,10 +99,12 @@ def test_a_walk_on_another_body_keeps_its_feet_on_the_ground() -> None:
 
 def test_the_loop_closes() -> None:
     gait = retarget(invented(), stick())
-    before, after = gait.at(gait.period - 1e-6), gait.at(gait.period)
-    np.testing.assert_allclose(before[0], after[0], atol=1e-3)
-    np.testing.assert_allclose(before[1], after[1], atol=1e-3)
-    np.testing.assert_allclose(gait.at(3 * gait.period)[1], gait.root[0] + 3 * gait.stride)
+    turns = np.concatenate([gait.rotations, gait.rotations[:1]])
+    turned = np.abs(np.diff(turns, axis=0)).max(axis=(1, 2, 3))
+    assert turned[-1] <= turned[:-1].max()
+    places = np.concatenate([gait.root, gait.root[:1] + gait.stride])
+    moved = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    assert moved[-1] == pytest.approx(np.median(moved), rel=0.3)
 
 
 def test_pace_shortens_the_period() -> None:

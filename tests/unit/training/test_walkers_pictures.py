@@ -84,9 +84,11 @@ def test_what_is_above_shades_what_is_below() -> None:
 
 def test_nearer_walkers_hide_those_behind() -> None:
     full = np.ones((4, 4, 4), np.float32)
-    near = Layer(full * [0, 1, 0, 1], full[..., 0], 0, 0, 2.0, None)
-    far = Layer(full * [1, 0, 0, 1], full[..., 0], 0, 2, 5.0, None)
-    picture, whole, visible = compose(np.zeros((4, 8, 3), np.float32), [near, far])
+    lit, dark = np.ones((4, 8), np.float32), np.full((4, 8), 0.5, np.float32)
+    near = Layer(full * [0, 1, 0, 1], full[..., 0], 0, 0, 2.0, dark)
+    far = Layer(full * [1, 0, 0, 1], full[..., 0], 0, 2, 5.0, lit)
+    picture, whole, visible = compose(np.full((4, 8, 3), 0.8, np.float32), [near, far])
+    np.testing.assert_allclose(picture[0, 7], 0.4)
     assert picture[0, 2].tolist() == [0, 1, 0]
     assert picture[0, 5].tolist() == [1, 0, 0]
     assert whole[1].sum() == 16
@@ -119,8 +121,8 @@ def test_labels_are_normalised_and_leave_out_specks() -> None:
     (line,) = label_lines(truth)
     values = np.array(line.split(), dtype=float)
     assert values[0] == 0
-    assert values[1:].min() >= 0 and values[1:].max() <= 1
-    assert values[1::2].min() == pytest.approx(10.5 / 40)
+    x, y = values[1::2] * 40, values[2::2] * 20
+    np.testing.assert_allclose([x.min(), y.min(), x.max(), y.max()], [10.5, 2.5, 29.5, 17.5])
 
 
 def test_backgrounds_are_pictures_and_follow_their_seed() -> None:

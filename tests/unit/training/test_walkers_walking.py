@@ -18,7 +18,6 @@ from rt_gait.training.walkers.gait.contact import joints
 from rt_gait.training.walkers.gait.cycles import (
     BONES,
     SIZE,
-    TERMS,
     Cycle,
     mirror,
     parent,
@@ -237,7 +236,6 @@ def test_the_shipped_model_is_small_and_plain() -> None:
     with np.load(SHIPPED, allow_pickle=False) as file:
         assert file["mean"].shape == (SIZE,)
         assert all(file[k].dtype != object for k in file.files)
-    assert len(BONES) * 3 * TERMS < SIZE
 
 
 def test_saved_models_come_back(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from rt_gait.training.walkers.body.bodies import BodyMesh, draw_body
+from rt_gait.training.walkers.body.surface import normals, touching, volume
 from rt_gait.training.walkers.figure import Figure, Loop, Part
 from rt_gait.training.walkers.gait import rotations as rot
 from rt_gait.training.walkers.gait.motion import Gait
@@ -23,11 +24,11 @@ from rt_gait.training.walkers.wardrobe.garments import (
     draw_outfit,
     dress,
     fields,
-    normals,
+    regions,
 )
 from rt_gait.training.walkers.wardrobe.headwear import HATS, hair
 from rt_gait.training.walkers.wardrobe.outline import drape, sections
-from rt_gait.training.walkers.wardrobe.parts import Shape, ball, box, rod, solid, volume
+from rt_gait.training.walkers.wardrobe.parts import Shape, ball, box, rod, solid
 from rt_gait.training.walkers.wardrobe.session import (
     CARRYING,
     CLOTHING,
@@ -143,6 +144,10 @@ MESH = doll()
 GAIT = stroll(MESH)
 
 
+def upright(vertices: Array, faces: npt.NDArray[np.int64]) -> Array:
+    return normals(vertices, faces, touching(len(vertices), faces))
+
+
 def posed(figure: Figure, gait: Gait) -> Array:
     """Vertices (T, V, 3) of every frame of a loop."""
     affine = Loop.of(figure, gait).transforms[:-1].astype(float)
@@ -223,7 +228,7 @@ def test_draped_cloth_bridges_a_hollow_and_rounds_a_point() -> None:
 
 def test_normals_point_outwards_and_have_unit_length() -> None:
     sphere = ball(np.zeros(3), np.full(3, 2.0))
-    found = normals(sphere.vertices, sphere.faces)
+    found = upright(sphere.vertices, sphere.faces)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0)
     assert ((found * sphere.vertices).sum(axis=1) > 0.9).all()
 
@@ -240,7 +245,7 @@ def test_a_coat_is_larger_than_a_shirt_everywhere_on_the_torso() -> None:
         & (f["z"] < m.collar - 0.05)
     )
     torso &= MESH.weights[:, [MESH.bone(b) for b in ("upperleg01.L", "upperleg01.R")]].sum(1) == 0
-    off = ((coat - shirt) * normals(shirt, MESH.faces)).sum(axis=1)
+    off = ((coat - shirt) * upright(shirt, MESH.faces)).sum(axis=1)
     assert torso.sum() > 500
     assert off[torso].min() > 0.004
 
@@ -259,7 +264,7 @@ def outside(figure: Figure, kind: str, gait: Gait) -> tuple[float, float]:
         outer = cloth[: len(own) // 2]
         skin = frame[np.flatnonzero(legs)]
         _, near = cKDTree(outer).query(skin)
-        off = ((skin - outer[near]) * normals(cloth, part.faces)[near]).sum(axis=1)
+        off = ((skin - outer[near]) * upright(cloth, part.faces)[near]).sum(axis=1)
         worst, share = max(worst, float(off.max())), max(share, float((off > 0.005).mean()))
     return worst, share
 
@@ -370,7 +375,18 @@ def test_labels_match_what_was_built(body: object) -> None:
             bags = {"handbag", "shopping bag", "shoulder bag"}
             assert bool(kinds & bags) == (carrying == "bag")
             assert (session.head in kinds) == (session.hat != "none") or session.hat == "none"
-            assert session.shoes in ("flat", "trainers", "boots")
+
+
+def test_shoes_are_as_high_and_as_stout_as_their_label_says() -> None:
+    m, f = Measures.of(MESH), dict(zip(FIELDS, fields(MESH).T, strict=True))
+    feet: dict[str, list[float]] = {"flat": [], "trainers": [], "boots": []}
+    for seed in range(20):
+        outfit = draw_session(seed, MAN, "normal", "none").outfit
+        shoes = draw_session(seed, MAN, "normal", "none").shoes
+        covered = regions(f, outfit, m)["shoe"]
+        assert (f["z"][covered].max() > 1.2 * m.ankle) == (shoes == "boots")
+        feet[shoes].append(float(dress(MESH, outfit)[f["foot"] > 0.9, 0].max()))
+    assert max(feet["flat"]) < min(feet["trainers"] + feet["boots"]) - 0.001
 
 
 def test_fits_are_ordered() -> None:
@@ -398,6 +414,12 @@ def test_drawn_labels_vary_and_men_wear_no_skirts() -> None:
     assert {s.shoes for s in men} == {"flat", "trainers", "boots"}
     assert {s.hat for s in women} == set(HATS)
     assert len({(s.outfit.skin, s.outfit.hair) for s in women}) == 1
+
+
+def test_people_of_one_stature_do_not_look_alike() -> None:
+    worn = [draw_session(1, draw_body(k, "man", stature=1.8)).outfit for k in range(8)]
+    assert len({w.skin for w in worn}) > 2
+    assert len({w.hair for w in worn}) > 2
 
 
 def test_clothes_underneath_stay_when_only_the_load_changes() -> None:

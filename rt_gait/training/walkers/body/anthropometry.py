@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .ansur import PUBLISHED, SEXES
 from .body_model import BodyMesh
+from .surface import volume
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -165,14 +166,6 @@ class Tape:
         for name, share in SLICES.items():
             found[name] = girth(stand, self.trunk_edges, share * stature)
         return found
-
-
-def volume(vertices: Array, faces: Ints) -> float:
-    """Cubic metres within a closed mesh, counter-clockwise from outside."""
-    axes = np.ascontiguousarray(vertices.T)
-    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (axes[:, faces[:, k]] for k in range(3))
-    cross = (ay * bz - az * by) * cx + (az * bx - ax * bz) * cy + (ax * by - ay * bx) * cz
-    return float(cross.sum()) / 6.0
 
 
 def girth(vertices: Array, edges: Ints, height: float) -> float:

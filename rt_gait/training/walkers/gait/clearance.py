@@ -19,7 +19,7 @@ _MOST = 0.7
 _BIN = 0.02
 #: Every so many frames are looked at.
 _STEP = 3
-#: Every so many vertices give the girth.
+#: Every so many vertices give the outline.
 _SPARSE = 3
 #: Least distance between the ankles, metres.
 ANKLES = 0.055
@@ -27,7 +27,7 @@ _LEG = ("upperleg", "lowerleg")
 _ARM = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
 
 
-def girth(mesh: BodyMesh) -> tuple[float, Array]:
+def _outline(mesh: BodyMesh) -> tuple[float, Array]:
     """Half width, half depth and middle depth of hips, trunk and thighs by height.
 
     Returns the lowest height and (N, 3) metres for slices of 2 cm, relative to the root joint; a
@@ -80,7 +80,7 @@ def clear_arms(mesh: BodyMesh, rotations: Array, margin: float = 0.01) -> Array:
     Elbow, forearm and hand stay ``margin`` metres outside the elliptic slices of the trunk and
     thighs at rest.
     """
-    low, slices = girth(mesh)
+    low, slices = _outline(mesh)
     if not slices.any():
         return rotations
     seen = rotations[::_STEP]

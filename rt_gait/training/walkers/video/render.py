@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..body.surface import normals, touching
 from ..camera import Camera
 from ..figure import Figure
 from ..wardrobe.garments import FIELDS, Measures
@@ -26,8 +27,6 @@ Image = npt.NDArray[np.float32]
 #: Edge of the cells in which a figure's shadow on itself is found, and how far behind what hides
 #: the lamp a point must lie to be in shadow, metres.
 _CELL, _BEHIND = 0.02, 0.05
-#: Kinds of parts that are no part of the person: people who label pictures leave umbrellas out.
-_UMBRELLA = ("umbrella", "shaft")
 #: Samples of a pixel: column and row within it, and moment within the exposure, all in 0..1. Each
 #: row, column and moment is taken once. An odd number: no mask pixel is covered by just half.
 _SAMPLES = ((0.1, 0.5, 0.3), (0.3, 0.1, 0.7), (0.5, 0.7, 0.5), (0.7, 0.3, 0.1), (0.9, 0.9, 0.9))
@@ -35,34 +34,23 @@ _SAMPLES = ((0.1, 0.5, 0.3), (0.3, 0.1, 0.7), (0.5, 0.7, 0.5), (0.7, 0.3, 0.1), 
 
 @dataclass(frozen=True)
 class Look:
-    """A figure ready to be drawn: ``fields`` (V, C) for its colours, ``around`` (V, F) sums faces.
+    """A figure ready to be drawn. Build it with :meth:`of`.
 
-    Build it with :meth:`of`.
+    ``fields`` (V, C) are for its colours, ``touch`` (V, F) is :func:`.surface.touching`.
     """
 
     figure: Figure
     session: Session
     measures: Measures
     fields: Image
-    around: Any
+    touch: Any
 
     @staticmethod
     def of(figure: Figure, session: Session) -> Look:
         """``figure`` as dressed for ``session``."""
-        from scipy.sparse import csr_matrix
-
         values = surface_fields(figure).astype(np.float32)
-        corners = figure.faces.T.ravel()
-        faces = np.tile(np.arange(len(figure.faces)), 3)
-        one = np.ones(len(corners), np.float32)
-        around = csr_matrix((one, (corners, faces)), (len(figure.vertices), len(figure.faces)))
-        return Look(figure, session, Measures.of(figure.mesh), values, around)
-
-    def normals(self, vertices: Image) -> Image:
-        """Unit normals (V, 3) of posed ``vertices`` (V, 3), area-weighted."""
-        a, b, c = (vertices[self.figure.faces[:, k]] for k in range(3))
-        out = self.around @ np.cross(b - a, c - a)
-        return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12))
+        touch = touching(len(figure.vertices), figure.faces)
+        return Look(figure, session, Measures.of(figure.mesh), values, touch)
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ class Layer:
     top: int
     left: int
     distance: float
-    shadow: Image | None
+    shadow: Image
 
     @property
     def area(self) -> tuple[slice, slice]:
@@ -95,9 +83,9 @@ def _colours(
     ``posed`` (V, 3) vertices; ``at`` the corners (P, 3) and barycentric weights (P, 3) of points.
     """
     corners, bary = at
-    normals = look.normals(posed)
-    lamp = lamplight(posed, normals, look.figure.faces, light)[:, None]
-    values = np.concatenate([look.fields, lamp, normals, posed], axis=1)
+    facing = normals(posed, look.figure.faces, look.touch)
+    lamp = lamplight(posed, facing, look.figure.faces, light)[:, None]
+    values = np.concatenate([look.fields, lamp, facing, posed], axis=1)
     mixed = values[corners[:, 0]] * bary[:, :1]
     for k in (1, 2):
         mixed += values[corners[:, k]] * bary[:, k : k + 1]
@@ -162,13 +150,13 @@ def shadow(vertices: Array, camera: Camera, light: Light, wall: float) -> Image:
     return out
 
 
-def _front(faces: npt.NDArray[np.int64], pixel: Array) -> npt.NDArray[np.int64]:
-    """Those of ``faces`` (F, 3) that may show their front at either place ``pixel`` (2, V, 2)."""
+def _front(faces: npt.NDArray[np.int64], pixel: Array) -> npt.NDArray[np.bool_]:
+    """Which ``faces`` (F, 3) may show their front at either place ``pixel`` (2, V, 2)."""
     showing = np.zeros(len(faces), dtype=bool)
     for x, y in np.moveaxis(pixel, 2, 1):
         a, b, c = faces.T
         showing |= (x[b] - x[a]) * (y[c] - y[a]) < (y[b] - y[a]) * (x[c] - x[a])
-    return faces[showing]
+    return showing
 
 
 def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = np.inf) -> Layer:
@@ -186,18 +174,18 @@ def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = n
     if width < 2 or height < 2:
         none = np.zeros((1, 1, 4), np.float32)
         return Layer(none, none[..., 3], 0, 0, float(np.median(far)), dark)
-    faces = _front(look.figure.faces, pixel)
+    showing = _front(look.figure.faces, pixel)
+    faces = look.figure.faces[showing]
     near = far.astype(np.float32)
     hits = []
     for column, row, share in _SAMPLES:
         at = pixel[0] * (1.0 - share) + pixel[1] * share
         at += [0.5 - column - left, 0.5 - row - top]
         hits.append(rasterise(at.astype(np.float32), near, faces, width, height))
-    corners = faces[np.concatenate([h.face for h in hits])]
+    seen = np.concatenate([h.face for h in hits])
     bary = np.concatenate([h.bary for h in hits])
-    lit = _colours(look, middle.astype(np.float32), (corners, bary), camera, light)
-    counts = np.array([True] + [p.kind not in _UMBRELLA for p in look.figure.parts])
-    person = counts[look.figure.part[corners[:, 0]]]
+    lit = _colours(look, middle.astype(np.float32), (faces[seen], bary), camera, light)
+    person = look.figure.person[showing][seen]
     sums, first = np.zeros((height * width, 5), np.float32), 0
     for hit in hits:
         index, last = hit.pixel, first + len(hit.pixel)
@@ -213,8 +201,7 @@ def compose(background: Image, layers: list[Layer]) -> tuple[Image, list[Image],
     """The picture (H, W, 3), and each person's whole and visible coverage (H, W), in 0..1."""
     picture = background.copy()
     for item in layers:
-        if item.shadow is not None:
-            picture *= item.shadow[:, :, None]
+        picture *= item.shadow[:, :, None]
     whole: list[Image] = [np.zeros(picture.shape[:2], np.float32) for _ in layers]
     for item, alpha in zip(layers, whole, strict=True):
         alpha[item.area] = item.person

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..body.bodies import Body, BodyMesh
+from ..body.surface import normals, touching
 from .outline import drape
 from .palette import HAIR, SHIRTS, SHOES, SKIN, TROUSERS, Colour, pick
 
 Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 #: Names of the columns of :func:`fields`; ``part`` is 0 on the body and k on a figure's k-th part.
@@ -125,26 +125,16 @@ def fields(mesh: BodyMesh) -> Array:
 
 @lru_cache(maxsize=8)
 def _incidence(count: int, faces: bytes) -> tuple[Any, Any]:
-    """Sparse (V, F) sum over a vertex's faces, and (V, V) mean over its neighbours."""
+    """Sparse :func:`touching` (V, F), and mean over a vertex's neighbours (V, V)."""
     from scipy import sparse
 
     tri = np.frombuffer(faces, dtype=np.int64).reshape(-1, 3)
-    ones, number = np.ones(tri.size), np.repeat(np.arange(len(tri)), 3)
-    touch = sparse.csr_matrix((ones, (tri.ravel(), number)), shape=(count, len(tri)))
     pairs = ((0, 1), (1, 2), (2, 0), (1, 0), (2, 1), (0, 2))
     edges = np.concatenate([tri[:, pair] for pair in pairs])
     weight = 1.0 / np.maximum(np.bincount(edges[:, 0], minlength=count), 1)
     share = weight[edges[:, 0]]
-    return touch, sparse.csr_matrix((share, (edges[:, 0], edges[:, 1])), shape=(count, count))
-
-
-def normals(vertices: Array, faces: Ints) -> Array:
-    """Unit vertex normals (V, 3), area-weighted; the mesh's topology is kept for the next call."""
-    touch, _ = _incidence(len(vertices), faces.tobytes())
-    corner = vertices[faces[:, 0]]
-    flat = np.cross(vertices[faces[:, 1]] - corner, vertices[faces[:, 2]] - corner)
-    out = touch @ flat
-    return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12))
+    mean = sparse.csr_matrix((share, (edges[:, 0], edges[:, 1])), shape=(count, count))
+    return touching(count, tri), mean
 
 
 @dataclass(frozen=True)
@@ -234,7 +224,7 @@ def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
     f = dict(zip(FIELDS, fields(mesh).T, strict=True))
     m = Measures.of(mesh)
     on = regions(f, outfit, m)
-    _, mean = _incidence(len(mesh.vertices), mesh.faces.tobytes())
+    touch, mean = _incidence(len(mesh.vertices), mesh.faces.tobytes())
     cloth = (on["shirt"] | on["legs"] | on["coat"]).astype(float)
     pull = 0.6 * (mean @ (mean @ cloth))[:, None]
     smoothed = drape(mesh.vertices, *_hangs(f, on["shirt"] | on["coat"], m))
@@ -243,7 +233,7 @@ def dress(mesh: BodyMesh, outfit: Outfit) -> Array:
     offset = _stand_off(f, on, outfit, m)
     for _ in range(4):
         offset = 0.5 * offset + 0.5 * (mean @ offset)
-    out = smoothed + offset[:, None] * normals(smoothed, mesh.faces)
+    out = smoothed + offset[:, None] * normals(smoothed, mesh.faces, touch)
     sole = on["shoe"] & (mesh.vertices[:, 2] < 0.02)
     out[sole, 2] = 0.0
     return np.asarray(out)

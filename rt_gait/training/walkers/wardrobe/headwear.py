@@ -13,7 +13,6 @@ from .parts import Shape, ball, hanging, hollow, rigid, rod, solid
 
 Array = npt.NDArray[np.float64]
 
-HAIR_STYLES = ("short", "long", "bun", "ponytail")
 HATS = ("none", "cap", "woolly", "brimmed")
 
 

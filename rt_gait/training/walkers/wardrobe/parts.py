@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..body.bodies import BodyMesh
+from ..body.surface import volume
 from ..figure import Follower, Part
 from .outline import circle
 from .palette import Colour
@@ -33,12 +34,6 @@ class Shape:
         """Both shapes as one."""
         faces = np.concatenate([self.faces, other.faces + len(self.vertices)])
         return Shape(np.concatenate([self.vertices, other.vertices]), faces)
-
-
-def volume(vertices: Array, faces: Ints) -> float:
-    """Signed volume of a closed mesh, cubic metres; positive when wound outwards."""
-    tri = vertices[faces] - vertices.mean(axis=0)
-    return float(np.einsum("fi,fi->", tri[:, 0], np.cross(tri[:, 1], tri[:, 2])) / 6.0)
 
 
 def _strips(count: int, around: int) -> Ints:
