@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from rt_gait.errors import UsageError
 
 from .rotations import axis_rotation
 
@@ -27,6 +30,7 @@ Array = npt.NDArray[np.float64]
 AXES: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 FRAME_RATE = 120.0
 _INCH = 0.0254
+_HOLDS = "a zip archive with SUBJECT.asf and SUBJECT_TRIAL.amc files"
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,23 @@ class MocapArchive:
     """Walks by name (``"07_01"``) from a zip archive of ASF and AMC files."""
 
     def __init__(self, path: Path | str) -> None:
-        self._zip = zipfile.ZipFile(path)
+        """Open the archive.
+
+        Raises:
+            UsageError: The file cannot be read, is no zip archive, or holds no walk.
+        """
+        self._path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            said = error.strerror if isinstance(error, OSError) else "not a zip archive"
+            raise UsageError(f"{path}: expected {_HOLDS} ({said})") from None
         names = self._zip.namelist()
         self._asf = {Path(n).stem: n for n in names if n.endswith(".asf")}
         self._amc = {Path(n).stem: n for n in names if n.endswith(".amc")}
+        if not self._asf or not self._amc:
+            self._zip.close()
+            raise UsageError(f"{path}: expected {_HOLDS}")
 
     def trials(self) -> dict[str, list[str]]:
         """Names of the recorded walks by subject."""
@@ -159,8 +176,16 @@ class MocapArchive:
         return out
 
     def walk(self, trial: str) -> Walk:
-        """The named walk; ``KeyError`` if the archive has none of that name."""
-        bones = parse_skeleton(
-            self._zip.read(self._asf[trial.split("_", maxsplit=1)[0]]).decode("ascii")
-        )
-        return parse_motion(self._zip.read(self._amc[trial]).decode("ascii"), bones, trial)
+        """The named walk.
+
+        Raises:
+            UsageError: The archive has none of that name, or it cannot be read.
+        """
+        subject = trial.split("_", maxsplit=1)[0]
+        if subject not in self._asf or trial not in self._amc:
+            raise UsageError(f"{self._path}: no walk {trial}: expected {_HOLDS}")
+        try:
+            bones = parse_skeleton(self._zip.read(self._asf[subject]).decode("ascii"))
+            return parse_motion(self._zip.read(self._amc[trial]).decode("ascii"), bones, trial)
+        except (ArithmeticError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise UsageError(f"{self._path}: walk {trial} cannot be read: {error!r}") from error

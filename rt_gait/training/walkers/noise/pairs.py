@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.detect.detector import Detector, open_detector
+from rt_gait.errors import DamagedInputError, UsageError
 from rt_gait.types import Detections
 
 from .stats import Sequence
@@ -117,9 +118,13 @@ def passages(clip: Path, masks: Path, detector: Detector) -> Iterator[Passage]:
     Passages shorter than 8 frames are left out; gaps in the visible frames are closed up.
 
     Raises:
-        ValueError: the clip has fewer frames than the masks.
+        UsageError: The masks are of another rate than ``FPS``, or do not tell theirs.
+        DamagedInputError: The clip has fewer frames than the masks.
     """
     stored = np.load(masks)
+    rate = float(stored["fps"]) if "fps" in stored else None
+    if rate != FPS:
+        raise UsageError(f"{masks}: expected a clip of {FPS:g} frames a second, not {rate}")
     truth = json.loads(str(stored["truth"]))
     gathered: dict[int, _Frames] = {}
     tall = _heights(truth)
@@ -127,7 +132,7 @@ def passages(clip: Path, masks: Path, detector: Detector) -> Iterator[Passage]:
     for k, records in enumerate(truth):
         ok, image = video.read()
         if not ok:
-            raise ValueError(f"{clip}: {k} frames, {len(truth)} expected")
+            raise DamagedInputError(f"{clip}: {k} frames, {len(truth)} expected")
         shape = (image.shape[0], image.shape[1])
         fit = min(INPUT[0] / shape[0], INPUT[1] / shape[1])
         found = detector.detect(np.asarray(image, np.uint8))
@@ -176,7 +181,13 @@ def foreign(walk: Passage) -> Array:
 
 
 def load(folder: Path, models_dir: Path, segmenter: str) -> list[Passage]:
-    """All walkers of the clips in ``folder`` as ``segmenter`` sees them."""
+    """All walkers of the clips in ``folder`` as ``segmenter`` sees them.
+
+    Raises:
+        UsageError: There are none, or a clip is not of ``FPS``.
+        ModelError: There is no such segmenter.
+        DamagedInputError: A clip is shorter than its masks.
+    """
     from rt_gait.assembly import DETECTOR_MIN_SCORE
 
     detector = open_detector(segmenter, models_dir=models_dir, min_score=DETECTOR_MIN_SCORE)
@@ -188,5 +199,5 @@ def load(folder: Path, models_dir: Path, segmenter: str) -> list[Passage]:
         )
     ]
     if not found:
-        raise ValueError(f"{folder}: no NAME.mp4 with NAME_masks.npz that shows whole walkers")
+        raise UsageError(f"{folder}: no NAME.mp4 with NAME_masks.npz that shows whole walkers")
     return found

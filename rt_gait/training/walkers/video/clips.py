@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import UsageError
+from rt_gait.outputs.output import check_file
 
+from ..command import whole
 from .company import Person, draw_walkers
 from .scene import Scene, Truth, Walker
 from .staging import draw_stage
@@ -57,8 +60,9 @@ def record(
 ) -> Records:
     """Render a scene to the clip ``path``; the truth of each frame.
 
-    ``masks`` names a file (npz) for the visible masks: ``truth`` is the records as JSON, and
-    ``FRAME_ID`` the packed bits of one walker's mask, row by row; frames count from 0.
+    ``masks`` names a file (npz) for the visible masks: ``truth`` is the records as JSON, ``fps``
+    the clip's rate, and ``FRAME_ID`` the packed bits of one walker's mask, row by row; frames count
+    from 0.
     """
     records: Records = []
     packed: dict[str, Any] = {}
@@ -72,8 +76,7 @@ def record(
 
     encode(path, pictures(), (scene.camera.width, scene.camera.height_px), fps)
     if masks:
-        masks.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(masks, truth=json.dumps(records), **packed)
+        np.savez_compressed(masks, truth=json.dumps(records), fps=fps, **packed)
     return records
 
 
@@ -152,13 +155,22 @@ def make_clip(
     fps: int = 25,
     size: tuple[int, int] = (960, 540),
     masks: bool = False,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write the clip ``out`` of ``count`` walkers and its truth beside it; the paths written.
 
-    ``UsageError`` for what cannot be made; the truth is described in :func:`record`,
-    :func:`mot_lines`, :func:`event_lines` and :func:`describe`.
+    The truth is described in :func:`record`, :func:`mot_lines`, :func:`event_lines` and
+    :func:`describe`. Files get their names at the end, the clip first.
+
+    Raises:
+        UsageError: It cannot be made.
+        OutputError: It cannot be written, or there is one already and ``overwrite`` is not set.
     """
     _check(out, count, seconds, fps, size)
+    endings = ("gt.txt", "truth.json", "events.jsonl", "masks.npz")
+    beside = [out.with_name(f"{out.stem}_{ending}") for ending in endings]
+    for path in (out, *beside):
+        check_file(path, overwrite=overwrite)
     stage = draw_stage(seed, size)
     cast = draw_walkers(seed, stage, count, seconds)
     rng = np.random.default_rng([seed, 15])
@@ -171,26 +183,32 @@ def make_clip(
         exposure=float(rng.uniform(0.002, 0.016)),
         noise=float(rng.uniform(0.003, 0.015)),
     )
-    beside = {k: out.with_name(f"{out.stem}_{k}") for k in ("gt.txt", "truth.json", "events.jsonl")}
-    mask_file = out.with_name(f"{out.stem}_masks.npz") if masks else None
-    records = record(scene, seconds, fps, out, seed=seed, masks=mask_file)
-    camera = stage.camera
-    document = {
-        "fps": fps,
-        "size_px": list(size),
-        "seed": seed,
-        "camera": {
-            "height_m": round(camera.height, 3),
-            "pitch_deg": round(float(np.degrees(camera.pitch)), 2),
-            "focal_px": round(camera.focal, 1),
-        },
-        "walkers": [describe(p, w) for p, w in cast],
-        "frames": records,
-    }
-    beside["gt.txt"].write_text(mot_lines(records))
-    beside["truth.json"].write_text(json.dumps(document, separators=(",", ":")) + "\n")
-    beside["events.jsonl"].write_text(event_lines(records, fps))
-    return [out, *beside.values(), *([mask_file] if mask_file else [])]
+    paths = [out, *(beside if masks else beside[:-1])]
+    with ExitStack() as files:
+        # The last to enter is the first to get its name.
+        video, boxes, truth, events, *held = reversed(
+            [files.enter_context(whole(path)) for path in reversed(paths)]
+        )
+        records = record(scene, seconds, fps, video, seed=seed, masks=held[0] if held else None)
+        camera = stage.camera
+        document = {
+            "fps": fps,
+            "size_px": list(size),
+            "seed": seed,
+            "camera": {
+                "height_m": round(camera.height, 3),
+                "pitch_deg": round(float(np.degrees(camera.pitch)), 2),
+                "focal_px": round(camera.focal, 1),
+            },
+            "walkers": [describe(p, w) for p, w in cast],
+            "frames": records,
+        }
+        boxes.write_text(mot_lines(records))
+        truth.write_text(json.dumps(document, separators=(",", ":")) + "\n")
+        events.write_text(event_lines(records, fps))
+    if not masks:
+        beside[-1].unlink(missing_ok=True)
+    return paths
 
 
 def _check(out: Path, count: int, seconds: float, fps: int, size: tuple[int, int]) -> None:

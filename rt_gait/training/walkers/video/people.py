@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.errors import OutputError
+
 from ..camera import Camera
+from ..command import check_new_folder, whole
 from ..path import Path as Way
 from .company import Person, draw_person
 from .scene import Scene, Truth, Walker
@@ -88,10 +91,14 @@ def _crowd(
 def make_people(out: Path, count: int, seed: int, *, bodies: int = 40, scenes: int = 32) -> int:
     """Write ``count`` pictures and labels under ``out``; the number of labelled people.
 
-    They show ``bodies`` people before ``scenes`` backgrounds.
+    They show ``bodies`` people before ``scenes`` backgrounds. ``out`` is a new or empty folder.
+
+    Raises:
+        OutputError: The folder holds something already, or cannot be written.
     """
     import cv2
 
+    check_new_folder(out)
     rng = np.random.default_rng([seed, 5])
     for name in ("images", "labels"):
         (out / name).mkdir(parents=True, exist_ok=True)
@@ -118,11 +125,13 @@ def make_people(out: Path, count: int, seed: int, *, bodies: int = 40, scenes: i
         lines = label_lines(truth)
         people += len(lines)
         stem = f"walkers_{seed:02d}_{k:05d}"
-        quality = int(rng.integers(70, 96))
-        cv2.imwrite(
-            str(out / "images" / f"{stem}.jpg"),
-            np.ascontiguousarray(frame[:, :, ::-1]),
-            [cv2.IMWRITE_JPEG_QUALITY, quality],
-        )
-        (out / "labels" / f"{stem}.txt").write_text("".join(line + "\n" for line in lines))
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 96))]
+        picture = np.ascontiguousarray(frame[:, :, ::-1])
+        with (
+            whole(out / "images" / f"{stem}.jpg") as image,
+            whole(out / "labels" / f"{stem}.txt") as labels,
+        ):
+            labels.write_text("".join(line + "\n" for line in lines))
+            if not cv2.imwrite(str(image), picture, quality):
+                raise OutputError(f"the picture could not be written: {image}")
     return people

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from rt_gait.outputs.output import check_folder
+
 from ..body.bodies import BodyMesh, anny_rig, draw_body
 from ..camera import Camera
+from ..command import whole
 from ..figure import Loop
 from ..gait.mocap import MocapArchive
 from ..gait.motion import retarget
@@ -31,6 +35,8 @@ CAMERA = Camera(960, 540, 968.0, 2.0, float(np.radians(6.0)))
 ENROL_CAMERA = replace(CAMERA, height=1.9, pitch=float(np.radians(5.6)))
 LIGHT = Light(np.array([-0.50, -0.55, 0.67]) / np.linalg.norm([-0.50, -0.55, 0.67]))
 BACKDROP_SEED = 55
+#: Names of the clips.
+CLIPS = ("crossing", *(f"enrol_{r.name}" for r in CAST if r.enrol_trial))
 #: Metres outside the picture's edge where a walker starts and ends.
 MARGIN = 0.75
 
@@ -103,27 +109,40 @@ def enrolment(company: Company, role: Role) -> tuple[Scene, float]:
 
 
 def make_samples(
-    archive: MocapArchive, out: Path, only: list[str] | None = None, masks: Path | None = None
+    archive: MocapArchive,
+    out: Path,
+    only: Collection[str] = CLIPS,
+    *,
+    masks: bool = False,
+    overwrite: bool = False,
 ) -> Iterator[Path]:
     """Write the clips and ``crossing_truth.json`` to ``out``, yielding the paths.
 
-    ``only`` names the clips to write; ``masks`` a folder for masks (see :func:`.clips.record`).
+    ``only`` names the clips to write; ``masks`` adds ``CLIP_masks.npz`` (:func:`.clips.record`).
+
+    Raises:
+        OutputError: The folder cannot be written, or holds something and ``overwrite`` is not set.
+        UsageError: The archive lacks a walk.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    check_folder(out, overwrite=overwrite)
+    out.mkdir(exist_ok=True)
     company = Company(archive)
     plans = {"crossing": partial(crossing, company)}
     plans |= {f"enrol_{r.name}": partial(enrolment, company, r) for r in CAST if r.enrol_trial}
-    for clip, plan in plans.items():
-        if only and clip not in only:
-            continue
-        scene, seconds = plan()
-        path = out / f"{clip}.mp4"
-        held = masks / f"{clip}.npz" if masks else None
-        records = record(scene, seconds, FPS, path, seed=BACKDROP_SEED, masks=held)
+    for clip in (name for name in CLIPS if name in only):
+        scene, seconds = plans[clip]()
+        path, held = out / f"{clip}.mp4", out / f"{clip}_masks.npz" if masks else None
+        with ExitStack() as files:
+            part = files.enter_context(whole(held)) if held else None
+            video = files.enter_context(whole(path))
+            records = record(scene, seconds, FPS, video, seed=BACKDROP_SEED, masks=part)
         yield path
+        if held:
+            yield held
         if clip == "crossing":
             size = [scene.camera.width, scene.camera.height_px]
             document = {"fps": FPS, "size_px": size, "frames": records}
             target = out / "crossing_truth.json"
-            target.write_text(json.dumps(document, separators=(",", ":")) + "\n")
+            with whole(target) as text:
+                text.write_text(json.dumps(document, separators=(",", ":")) + "\n")
             yield target
