@@ -5,13 +5,13 @@ Bodies are measured as people are: standing, the legs together and the arms hang
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..command import Parser, at_least, command, natural
 from .ansur import PUBLISHED, SEXES
 from .body_model import BodyMesh
 from .surface import volume
@@ -197,12 +197,16 @@ def population_report(count: int, seed: int) -> list[Row]:
     return rows
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Print :func:`population_report` as a table."""
-    parser = argparse.ArgumentParser(description="Measures of drawn bodies and of people.")
-    parser.add_argument("--count", type=int, default=500, help="bodies of each sex")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(arguments)
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Print :func:`population_report` as a table; 0 on success."""
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.body.anthropometry",
+        description="Measures of drawn bodies and of people",
+    )
+    parser.add_argument("--count", type=at_least(2), default=500, help="bodies of each sex")
+    parser.add_argument("--seed", type=natural, default=1, help="of all draws")
+    options = parser.parse_args(argv)
     print(f"{'measure':14}{'sex':8}{'drawn':>18}{'published':>20}{'mean':>9}{'SD':>8}")
     for row in population_report(options.count, options.seed):
         drawn, real = (f"{m:9.3f} +-{s:7.4f}" for m, s in (row[2:4], row[4:6]))
@@ -210,7 +214,8 @@ def main(arguments: list[str] | None = None) -> None:
             f"{row.name:14}{row.sex:8}{drawn}  {real}"
             f"{row.mean / row.published_mean - 1:9.1%}{row.spread / row.published_spread - 1:8.0%}"
         )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -10,7 +10,6 @@ Analysis, 2010), whose means differ by some degrees with the marker set.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..body.bodies import BodyMesh, anny_rig, draw_body
+from ..command import Parser, at_least, command, natural
 from .contact import joints
 from .cycles import put_on
 from .fit import random_effects
@@ -182,13 +182,19 @@ def print_consistency(count: int, seed: int, mocap: Path | None) -> None:
     print(f"between people, of those recorded: {_consistencies(recorded)}")
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m rt_gait.training.walkers.gait.stats")
-    parser.add_argument("--count", type=int, default=200, help="number of people to draw")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--mocap", type=Path, default=None, help="recorded walks to compare with")
+    """Print the tables; 0 on success."""
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.gait.stats",
+        description="Measures of drawn walks beside published and recorded ones",
+    )
+    parser.add_argument("--count", type=at_least(2), default=200, help="number of people to draw")
+    parser.add_argument("--seed", type=natural, default=1, help="of all draws")
+    parser.add_argument("--mocap", type=Path, help="zip archive of recorded walks to compare with")
     options = parser.parse_args(argv)
+    if options.mocap:
+        MocapArchive(options.mocap)
     print_population(population(options.count, options.seed))
     print_consistency(min(options.count, 100), options.seed, options.mocap)
     return 0

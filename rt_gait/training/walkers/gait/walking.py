@@ -17,7 +17,6 @@ The shipped file is made by
 
 from __future__ import annotations
 
-import argparse
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +25,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.errors import UsageError
+from rt_gait.outputs.output import check_file
+
+from ..command import Parser, command, whole
 from .cycles import BONES, SCALARS, SIZE, Cycle, unpack
 from .mood import colour
 from .rotations import exp, log
@@ -195,19 +198,34 @@ class WalkingModel:
         return Cycle(vector, float(np.exp(pace)), self.reference)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
-    """Fit the model to an archive of recorded walks."""
-    parser = argparse.ArgumentParser(prog="python -m rt_gait.training.walkers.gait.walking")
-    commands = parser.add_subparsers(required=True)
+    """Fit the model to an archive of recorded walks; 0 on success."""
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.gait.walking",
+        description="The statistical model of gait cycles",
+    )
+    commands = parser.add_subparsers(required=True, metavar="fit")
     fit = commands.add_parser("fit", help="fit the model to recordings")
     fit.add_argument("--mocap", type=Path, required=True, help="zip archive of ASF and AMC files")
-    fit.add_argument("--out", type=Path, required=True, help="npz file to write")
+    fit.add_argument("--out", type=Path, required=True, help="file to write (.npz)")
+    fit.add_argument("--overwrite", action="store_true", help="replace what is there already")
     options = parser.parse_args(argv)
 
     from .fit import fit_archive
+    from .mocap import MocapArchive
 
+    if options.out.suffix != ".npz":
+        raise UsageError(f"out must end in .npz: {options.out}")
+    check_file(options.out, overwrite=options.overwrite)
+    trials = MocapArchive(options.mocap).trials()
+    if not 2 <= len(trials) < sum(map(len, trials.values())):
+        raise UsageError(
+            f"{options.mocap}: expected 2 or more people, some of them with 2 or more walks"
+        )
     model = fit_archive(options.mocap)
-    model.save(options.out)
+    with whole(options.out) as part:
+        model.save(part)
     print(f"{len(model.recorded)} people: {options.out}")
     return 0
 

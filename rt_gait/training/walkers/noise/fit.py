@@ -22,8 +22,8 @@ import numpy as np
 
 from rt_gait.errors import UsageError
 
-from .masks import Masks
 from ..command import Parser, command, device, natural
+from .masks import Masks
 from .measure import LEAST_MERGED, measured
 from .model import LIMITS, NoiseModel, degrade
 from .pairs import FPS, TALL, Passage, foreign, load
@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m rt_gait.training.walkers.noise.fit",
         description="Strengths of the noise that imitate a segmenter's errors",
     )
-    parser.add_argument("--clips", type=Path, required=True, help="folder of what clip --masks made")
+    parser.add_argument("--clips", type=Path, required=True, help="folder of clips with masks")
     parser.add_argument("--segmenter", default="person_seg", help="model of the repository")
     parser.add_argument(
         "--models", type=Path, default=Path("model_repository"), help="folder of the repository"

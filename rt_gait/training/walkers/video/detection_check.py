@@ -9,7 +9,6 @@ a detection overlaps its box by an IoU of 0.5 or more, best pairs first.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -18,6 +17,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from rt_gait.errors import UsageError
+
+from ..command import Parser, command, positive, share
 
 Array = npt.NDArray[np.float64]
 #: Finds people in a picture (H, W, 3) uint8 BGR: boxes (N, 4) x1, y1, x2, y2 in pixels.
@@ -107,19 +110,25 @@ def check(clips: list[Path], find: Finder, every: int = 1) -> dict[str, Any]:
     }
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Print the figures as JSON; 1 when fewer than ``--least`` are found."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers.video.detection_check",
+        description="Share of rendered walkers that a detector of real people finds",
+    )
     parser.add_argument("--clips", type=Path, required=True, help="folder of clips with truth")
     parser.add_argument("--weights", help="Ultralytics weights (default: the built-in person_seg)")
-    parser.add_argument("--models", type=Path, default=Path("model_repository"))
-    parser.add_argument("--score", type=float, default=0.25, help="least score of a detection")
-    parser.add_argument("--every", type=int, default=5, help="use every n-th frame")
-    parser.add_argument("--least", type=float, default=0.95, help="recall to pass")
+    parser.add_argument(
+        "--models", type=Path, default=Path("model_repository"), help="folder of person_seg"
+    )
+    parser.add_argument("--score", type=share, default=0.25, help="least score of a detection")
+    parser.add_argument("--every", type=positive, default=5, help="use every n-th frame")
+    parser.add_argument("--least", type=share, default=0.95, help="recall to pass")
     options = parser.parse_args(argv)
     clips = [c for c in sorted(options.clips.glob("*.mp4")) if _has_truth(c)]
     if not clips:
-        parser.error(f"no clips with a truth file in {options.clips}")
+        raise UsageError(f"no clips with a truth file in {options.clips}")
     find = (
         ultralytics_finder(options.weights, options.score)
         if options.weights
