@@ -222,7 +222,8 @@ def test_an_umbrella_hides_but_is_not_the_person() -> None:
         part = Part(kind, roof, SIDES, weights, (0.0, 0.0, 0.0), (hand,))
         loop = Loop.of(Figure.join(mesh, mesh.vertices, (part,)), gliding())
         one = {"fps": 25.0, "x_m": 0.0, "y_m": 6.0, "heading": 0.0, "curvature": 0.0,
-               "focal_px": 180.0, "height_m": 1.0, "pitch": 0.0, "width_px": 160.0, "tall_px": 120.0}  # fmt: skip
+               "focal_px": 180.0, "height_m": 1.0, "pitch": 0.0, "width_px": 160.0,
+               "tall_px": 120.0}  # fmt: skip
         takes = Takes(times_s=np.zeros((1, 1)), **{k: np.array([v]) for k, v in one.items()})
         taken = crops(loop, takes, "cpu")
         masks.append((taken.masks[0, 0].numpy(), float(taken.walker_px[0])))
