@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from walker_shapes import invented, slide, stick
 
+from rt_gait.errors import UsageError
 from rt_gait.training.walkers.body.bodies import draw_body
 from rt_gait.training.walkers.gait import rotations as rot
 from rt_gait.training.walkers.gait.mocap import MocapArchive
@@ -69,7 +70,7 @@ def test_archive_reads_bones_and_angles(tmp_path: Path) -> None:
     np.testing.assert_allclose(walk.ends["lfemur"][0], [0, 0, -unit], atol=1e-12)
     np.testing.assert_allclose(walk.ends["ltibia"][0], [0, unit, -unit], atol=1e-12)
     np.testing.assert_allclose(walk.ends["lfemur"][1] - walk.root[1], [0, -unit, 0], atol=1e-12)
-    with pytest.raises(KeyError):
+    with pytest.raises(UsageError, match="no walk 02_01"):
         archive_.walk("02_01")
 
 
