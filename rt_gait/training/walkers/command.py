@@ -126,9 +126,8 @@ def command(main: Callable[P, int]) -> Callable[P, int]:
         except OSError as error:
             said = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
             return _fail(said, ExitCode.OUTPUT)
-        except (ImportError, RuntimeError) as error:
-            missing = error if isinstance(error, ImportError) else error.__cause__
-            name = (getattr(missing, "name", None) or "").split(".")[0]
+        except ImportError as error:
+            name = (error.name or "").split(".")[0]
             if name not in _TRAIN:
                 raise
             return _fail(f"{name} is not installed: pip install 'rt-gait[train]'", ExitCode.USAGE)

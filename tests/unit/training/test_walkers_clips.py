@@ -174,43 +174,47 @@ def test_a_clip_is_a_video_with_its_truth_and_the_same_again(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "told"),
     [
-        (["--walkers", "0"], "walkers must be 1 or more"),
-        (["--seconds", "-1"], "seconds must be above 0"),
-        (["--seconds", "soon"], "invalid float"),
-        (["--fps", "0"], "fps must be"),
-        (["--size", "960"], "WIDTHxHEIGHT"),
-        (["--size", "961x540"], "even"),
-        (["--out", "/nowhere/a.mp4"], "folder does not exist"),
-        (["--out", "/"], "this is a folder"),
-        (["--out", "clip.avi"], ".mp4"),
+        (["--walkers", "0"], (2, "whole number of 1 or more")),
+        (["--seconds", "-1"], (2, "seconds above 0")),
+        (["--seconds", "soon"], (2, "seconds above 0")),
+        (["--seconds", "3600"], (2, "below 3600")),
+        (["--seconds", "0.01"], (2, "is no frame")),
+        (["--fps", "0"], (2, "whole number of 1 or more")),
+        (["--fps", "121"], (2, "fps must be")),
+        (["--size", "960"], (2, "WIDTHxHEIGHT")),
+        (["--size", "961x540"], (2, "even")),
+        (["--out", "/nowhere/a.mp4"], (6, "folder does not exist")),
+        (["--out", "."], (2, ".mp4")),
+        (["--out", "clip.avi"], (2, ".mp4")),
     ],
 )
 def test_what_cannot_be_made_is_said_in_one_line(
     wrong: list[str],
-    said: str,
+    told: tuple[int, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    code, said = told
     monkeypatch.chdir(tmp_path)
-    assert main(["clip", "--out", "a.mp4", *wrong]) == 2
+    assert main(["clip", "--out", "a.mp4", *wrong]) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and said in line
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("missing", ["anny", "torch"])
-def test_missing_packages_are_named_in_one_line(missing: str, tmp_path: Path) -> None:
-    code = (
+@pytest.mark.parametrize(("missing", "code"), [("anny", 4), ("torch", 2)])
+def test_missing_packages_are_named_in_one_line(missing: str, code: int, tmp_path: Path) -> None:
+    program = (
         f"import sys; sys.modules[{missing!r}] = None\n"
         "from rt_gait.training.walkers.__main__ import main\n"
         "sys.exit(main(['clip', '--out', 'a.mp4', '--size', '64x48', '--seconds', '0.1']))"
     )
     place = {"XDG_CACHE_HOME": str(tmp_path)} if missing == "anny" else {}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", program],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(rt_gait.__file__).parents[1])} | place,
         capture_output=True,
@@ -218,7 +222,7 @@ def test_missing_packages_are_named_in_one_line(missing: str, tmp_path: Path) ->
         check=False,
     )
     (line,) = done.stderr.splitlines()
-    assert done.returncode == 2
+    assert done.returncode == code
     assert line.endswith("is not installed: pip install 'rt-gait[train]'")
     assert not list(tmp_path.glob("a*"))
 

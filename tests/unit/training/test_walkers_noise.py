@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from rt_gait.errors import DamagedInputError, UsageError
 from rt_gait.training.walkers.noise.fit import objective, search
+from rt_gait.training.walkers.noise.masks import Masks
 from rt_gait.training.walkers.noise.measure import event_memory, memory
-from rt_gait.training.walkers.noise.model import LIMITS, Masks, NoiseModel, degrade
+from rt_gait.training.walkers.noise.model import LIMITS, NoiseModel, degrade
 from rt_gait.training.walkers.noise.pairs import TALL, foreign, passages
 from rt_gait.training.walkers.noise.stats import Sequence, compare, extent, summary
 from rt_gait.types import Detections, Mask
@@ -53,6 +55,7 @@ def run(
         torch.arange(frames).expand(count, frames) / 25,
         torch.full((count,), 88.0),
         torch.full((count,), seen_px),
+        torch.from_numpy(np.roll(true, 1, axis=0).astype(np.uint8)),
     )
     seen, kept = degrade(masks, seed, model)
     return true, seen.numpy(), kept.numpy()
@@ -315,7 +318,7 @@ def test_passages_pair_what_was_seen_with_the_truth(tmp_path: Path) -> None:
         records.append(truth)
         writer.write(np.repeat(picture[..., None], 3, axis=2))
     writer.release()
-    np.savez(tmp_path / "two_masks.npz", truth=json.dumps(records), **packed)
+    np.savez(tmp_path / "two_masks.npz", truth=json.dumps(records), fps=25, **packed)
 
     one, two = passages(clip, tmp_path / "two_masks.npz", Threshold(blind=10))
     assert (one.name, two.name) == ("two:1", "two:2")
@@ -329,6 +332,10 @@ def test_passages_pair_what_was_seen_with_the_truth(tmp_path: Path) -> None:
     assert foreign(one).max() == 0
 
     records.append(records[-1])
-    np.savez(tmp_path / "long_masks.npz", truth=json.dumps(records), **packed)
-    with pytest.raises(ValueError, match="12 frames, 13 expected"):
+    np.savez(tmp_path / "long_masks.npz", truth=json.dumps(records), fps=25, **packed)
+    with pytest.raises(DamagedInputError, match="12 frames, 13 expected"):
         list(passages(clip, tmp_path / "long_masks.npz", Threshold(blind=99)))
+    for rate in ({}, {"fps": 30}):
+        np.savez(tmp_path / "fast_masks.npz", truth=json.dumps(records), **rate, **packed)
+        with pytest.raises(UsageError, match="expected a clip of 25 frames a second"):
+            list(passages(clip, tmp_path / "fast_masks.npz", Threshold(blind=99)))

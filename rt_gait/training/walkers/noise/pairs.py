@@ -190,14 +190,17 @@ def load(folder: Path, models_dir: Path, segmenter: str) -> list[Passage]:
     """
     from rt_gait.assembly import DETECTOR_MIN_SCORE
 
-    detector = open_detector(segmenter, models_dir=models_dir, min_score=DETECTOR_MIN_SCORE)
-    found = [
-        walk
-        for masks in sorted(folder.glob("*_masks.npz"))
-        for walk in passages(
-            masks.with_name(masks.name.replace("_masks.npz", ".mp4")), masks, detector
-        )
-    ]
+    clips = {
+        m.with_name(m.name.replace("_masks.npz", ".mp4")): m for m in folder.glob("*_masks.npz")
+    }
+    found = []
+    if clips:
+        detector = open_detector(segmenter, models_dir=models_dir, min_score=DETECTOR_MIN_SCORE)
+        found = [
+            walk
+            for clip, masks in sorted(clips.items())
+            for walk in passages(clip, masks, detector)
+        ]
     if not found:
         raise UsageError(f"{folder}: no NAME.mp4 with NAME_masks.npz that shows whole walkers")
     return found
