@@ -60,3 +60,13 @@ def orthonormal(matrix: Array) -> Array:
     u = u.copy()
     u[..., :, 2] *= sign[..., None]
     return np.asarray(u @ vt)
+
+
+def hanging_turn(rotation: Array, share: float) -> Array:
+    """Rotations (..., 3, 3) of what hangs from something turned by ``rotation`` (..., 3, 3).
+
+    It takes the heading, and ``share`` (0..1) of the turn beyond that.
+    """
+    ahead = rotation @ np.array([0.0, -1.0, 0.0])
+    heading = axis_rotation(2, np.arctan2(ahead[..., 0], -ahead[..., 1]))
+    return np.asarray(heading @ exp(share * log(np.swapaxes(heading, -1, -2) @ rotation)))

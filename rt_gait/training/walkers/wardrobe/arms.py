@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..body.bodies import BodyMesh
 from ..gait.contact import joints
 from ..gait.motion import Gait, curl_fingers
-from ..gait.rotations import axis_rotation, exp, log
+from ..gait.rotations import exp, log
 
 Array = npt.NDArray[np.float64]
 
@@ -178,10 +178,3 @@ def place(gait: Gait, mesh: BodyMesh, side: str, goal: Pose) -> Gait:
     fingers = [j for j, b in enumerate(mesh.bones) if b.startswith("finger") and b.endswith(side)]
     out[:, fingers] = closed[:, fingers]
     return replace(gait, rotations=out)
-
-
-def hung_turn(hand: Array, share: float) -> Array:
-    """Rotation (3, 3) that a follower of the ``hand`` (3, 3) takes with turn ``share``."""
-    ahead = hand @ np.array([0.0, -1.0, 0.0])
-    heading = axis_rotation(2, np.arctan2(ahead[0], -ahead[1]))
-    return np.asarray(heading @ exp(share * log(heading.T @ hand)))

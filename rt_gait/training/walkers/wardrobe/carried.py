@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ..body.bodies import BodyMesh
 from ..figure import Follower, Part
-from ..gait.rotations import exp
-from .arms import grip, hung_turn, pose
+from ..gait.rotations import exp, hanging_turn
+from .arms import grip, pose
 from .garments import Measures
 from .outline import circle
 from .palette import Colour
@@ -148,7 +148,7 @@ def _shoulder_bag(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
 def _in_hand(mesh: BodyMesh, load: Load) -> list[Part]:
     """A bag that hangs from the hand by its handles."""
     at, hand = grip(mesh, load.side, "hang")
-    turn = hung_turn(hand, 0.0).T
+    turn = hanging_turn(hand, 0.0).T
     width, depth, height = load.size
     drop = 0.13 if load.kind == "handbag" else 0.16
     angle = np.linspace(0.0, np.pi, 13)
@@ -188,7 +188,7 @@ def _phone(mesh: BodyMesh, load: Load) -> list[Part]:
 def _umbrella(mesh: BodyMesh, dressed: Array, load: Load) -> list[Part]:
     at, hand = grip(mesh, load.side, "umbrella")
     s = 1.0 if load.side == "L" else -1.0
-    turn = hung_turn(hand, 0.12).T @ exp(np.array([-0.18, -0.09 * s, 0.0]))
+    turn = hanging_turn(hand, 0.12).T @ exp(np.array([-0.18, -0.09 * s, 0.0]))
     held = pose(mesh, load.side, "umbrella").wrist[2] + 0.05
     radius, rise = load.size[0] / 2.0, load.size[1]
     length = float(dressed[:, 2].max()) - held + rise + load.size[2]
