@@ -1,7 +1,7 @@
 """A pinhole camera above the ground plane.
 
 World: x to the right of the picture, y away from the camera, z up, metres; the camera stands at
-(0, 0, height), pitched down by ``pitch`` radians.
+(0, 0, ``height_m``), pitched down by ``pitch`` radians.
 """
 
 from __future__ import annotations
@@ -44,28 +44,31 @@ def project(
 
 @dataclass(frozen=True)
 class Camera:
-    """``focal`` in pixels, ``pitch`` in radians (positive looks down), ``height`` in metres."""
+    """Size of the picture and focal length in pixels, height above the ground in metres.
 
-    width: int
-    height_px: int
-    focal: float
-    height: float
+    ``pitch`` in radians is positive when it looks down.
+    """
+
+    width_px: int
+    tall_px: int
+    focal_px: float
+    height_m: float
     pitch: float
 
     def project(self, points: Array) -> tuple[Array, Array]:
         """Pixel positions (..., 2) and depths (...) of world points (..., 3)."""
         serves_both: Any = project
-        one = (np.array([v]) for v in (self.focal, self.height, self.pitch))
-        centre = np.array([[self.width / 2.0, self.height_px / 2.0]])
+        one = (np.array([v]) for v in (self.focal_px, self.height_m, self.pitch))
+        centre = np.array([[self.width_px / 2.0, self.tall_px / 2.0]])
         pixel, depth = serves_both(points.reshape(1, -1, 3), *one, centre)
         shape = points.shape[:-1]
         return np.asarray(pixel).reshape(*shape, 2), np.asarray(depth).reshape(shape)
 
     def rays(self, scale: int = 1) -> Array:
         """Unnormalised world directions (H * scale, W * scale, 3) of the pixel centres."""
-        column = (np.arange(self.width * scale) + 0.5) / scale - self.width / 2.0
-        row = (np.arange(self.height_px * scale) + 0.5) / scale - self.height_px / 2.0
-        x, down = np.meshgrid(column / self.focal, row / self.focal)
+        column = (np.arange(self.width_px * scale) + 0.5) / scale - self.width_px / 2.0
+        row = (np.arange(self.tall_px * scale) + 0.5) / scale - self.tall_px / 2.0
+        x, down = np.meshgrid(column / self.focal_px, row / self.focal_px)
         c, s = np.cos(self.pitch), np.sin(self.pitch)
         return np.stack([x, c - s * down, -s - c * down], axis=-1)
 

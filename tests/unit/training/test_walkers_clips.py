@@ -82,9 +82,9 @@ def test_many_cameras_at_once_see_what_each_sees_alone() -> None:
     rng = np.random.default_rng(4)
     cameras = [Camera(64, 48, 60.0, 2.0, 0.1), Camera(320, 240, 500.0, 5.5, -0.2)]
     points = rng.uniform([-2, 3, 0], [2, 9, 2], size=(2, 30, 3))
-    values = [[c.focal, c.height, c.pitch] for c in cameras]
+    values = [[c.focal_px, c.height_m, c.pitch] for c in cameras]
     focal, height, pitch = torch.tensor(values, dtype=torch.float64).T
-    centre = torch.tensor([[c.width / 2, c.height_px / 2] for c in cameras])
+    centre = torch.tensor([[c.width_px / 2, c.tall_px / 2] for c in cameras])
     pixel, depth = project(torch.from_numpy(points), focal, height, pitch, centre)
     for n, camera in enumerate(cameras):
         one, far = camera.project(points[n])
@@ -97,7 +97,7 @@ def test_many_cameras_at_once_see_what_each_sees_alone() -> None:
 def test_cameras_look_at_people_from_one_to_six_metres_up() -> None:
     for seed in range(50):
         camera, distance = draw_camera(np.random.default_rng(seed), (960, 540))
-        assert 1.0 <= camera.height <= 6.0
+        assert 1.0 <= camera.height_m <= 6.0
         ends = np.array([[0.0, distance, z] for z in (0.0, 1.9)])
         pixel, _ = camera.project(ends)
         assert (pixel > 0).all() and (pixel < [960, 540]).all()

@@ -17,7 +17,7 @@ CAMERA = Camera(64, 48, 60.0, 2.0, 0.1)
 
 def test_rays_go_through_the_pixels_they_are_for() -> None:
     ray = CAMERA.rays()
-    points = ray * 5.0 + [0.0, 0.0, CAMERA.height]
+    points = ray * 5.0 + [0.0, 0.0, CAMERA.height_m]
     pixel, depth = CAMERA.project(points)
     np.testing.assert_allclose(pixel[10, 20], [20.5, 10.5])
     np.testing.assert_allclose(depth, 5.0)

@@ -59,7 +59,7 @@ def _draw(loop: Loop, vertices: Any, session: Session, turn_deg: float) -> Pictu
     middle = (seen[:, :2].min(axis=0) + seen[:, :2].max(axis=0)) / 2.0
     seen[:, :2] = (seen[:, :2] - middle) @ turn.T + [0.0, 8.3]
     look = Look.of(loop.figure, session)
-    ground = np.full((_CAMERA.height_px, _CAMERA.width, 3), 0.80, np.float32)
+    ground = np.full((_CAMERA.tall_px, _CAMERA.width_px, 3), 0.80, np.float32)
     picture, _, _ = compose(ground, [layer(look, np.stack([seen, seen]), _CAMERA, _LIGHT)])
     return finish(picture, np.random.default_rng(0), 0.0)
 

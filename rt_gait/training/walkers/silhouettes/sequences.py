@@ -179,14 +179,14 @@ def instance_maps(
     if len(walkers) > 255:
         raise ValueError(f"at most 255 walkers fit an 8-bit map, not {len(walkers)}")
     times = torch.from_numpy(times_s).to(device)
-    size = (len(times_s), camera.height_px, camera.width)
+    size = (len(times_s), camera.tall_px, camera.width_px)
     nearest = torch.full(size, torch.inf, device=device)
     out = torch.zeros(size, dtype=torch.uint8, device=device)
 
     def same(value: float) -> torch.Tensor:
         return torch.full((len(times_s),), value, device=device)
 
-    centre = torch.stack([same(camera.width / 2.0), same(camera.height_px / 2.0)], 1)
+    centre = torch.stack([same(camera.width_px / 2.0), same(camera.tall_px / 2.0)], 1)
     for k, (loop, path) in enumerate(walkers):
         world = bend(
             loop.vertices(times),
@@ -196,9 +196,9 @@ def instance_maps(
             same(path.curvature),
         )
         pixels, depth = project(
-            world, same(camera.focal), same(camera.height), same(camera.pitch), centre
+            world, same(camera.focal_px), same(camera.height_m), same(camera.pitch), centre
         )
-        mask = _person(loop, pixels, camera.height_px, camera.width).bool()
+        mask = _person(loop, pixels, camera.tall_px, camera.width_px).bool()
         far = depth.mean(dim=1)[:, None, None]
         front = mask & (far < nearest)
         out.masked_fill_(front, k + 1)

@@ -158,11 +158,11 @@ def backdrop(camera: Camera, seed: int, wall: float = 14.0, scale: int = 3) -> I
     ray = camera.rays(scale).astype(np.float32)
     # Without roll, every row shows either the floor or the wall.
     reach = wall / np.maximum(ray[:, 0, 1], 1e-6)
-    drop = camera.height / np.maximum(-ray[:, 0, 2], 1e-6)
+    drop = camera.height_m / np.maximum(-ray[:, 0, 2], 1e-6)
     split = int(np.count_nonzero(drop >= reach))
     x = ray[..., 0] * np.minimum(reach, drop)[:, None].astype(np.float32)
     y = (ray[split:, :, 1] * drop[split:, None]).astype(np.float32)
-    z = (camera.height + ray[:split, :, 2] * reach[:split, None]).astype(np.float32)
+    z = (camera.height_m + ray[:split, :, 2] * reach[:split, None]).astype(np.float32)
     floor = _floor(x[split:], y, rng, seed, outside)
     upright = _wall(x[:split], z, rng, seed)
     corner = np.exp(-np.concatenate([z, wall - y]).clip(0) / 0.35)
@@ -175,6 +175,6 @@ def backdrop(camera: Camera, seed: int, wall: float = 14.0, scale: int = 3) -> I
     glow = 0.92 + 0.16 * np.exp(-(((x - rng.uniform(-4, 4)) / 5.0) ** 2))
     glow[:split][z > top] = 1.0
     colour *= glow[..., None]
-    size = (camera.width, camera.height_px)
+    size = (camera.width_px, camera.tall_px)
     small: Any = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
     return np.asarray(np.clip(small, 0.0, 1.0), np.float32)

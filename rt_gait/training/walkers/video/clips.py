@@ -74,7 +74,7 @@ def record(
                 packed.update({f"{k}_{t.ident}": np.packbits(t.mask) for t in truth})
             yield frame
 
-    encode(path, pictures(), (scene.camera.width, scene.camera.height_px), fps)
+    encode(path, pictures(), (scene.camera.width_px, scene.camera.tall_px), fps)
     if masks:
         np.savez_compressed(masks, truth=json.dumps(records), fps=fps, **packed)
     return records
@@ -196,9 +196,9 @@ def make_clip(
             "size_px": list(size),
             "seed": seed,
             "camera": {
-                "height_m": round(camera.height, 3),
+                "height_m": round(camera.height_m, 3),
                 "pitch_deg": round(float(np.degrees(camera.pitch)), 2),
-                "focal_px": round(camera.focal, 1),
+                "focal_px": round(camera.focal_px, 1),
             },
             "walkers": [describe(p, w) for p, w in cast],
             "frames": records,

@@ -62,15 +62,15 @@ def _crowd(
     """Up to six people standing anywhere in the picture, often close together."""
     walkers: list[Walker] = []
     wanted = int(rng.choice([0, 1, 2, 3, 4, 5, 6], p=[0.03, 0.15, 0.22, 0.22, 0.18, 0.12, 0.08]))
-    first = 1.7 * camera.focal / rng.uniform(60, 300)
+    first = 1.7 * camera.focal_px / rng.uniform(60, 300)
     for _ in range(60):
         if len(walkers) >= wanted:
             break
         tall = float(np.exp(rng.uniform(np.log(42), np.log(300))))
-        y = float(np.clip(1.7 * camera.focal / tall, 2.5, wall - 0.6))
+        y = float(np.clip(1.7 * camera.focal_px / tall, 2.5, wall - 0.6))
         if walkers and rng.random() < 0.55:
             y = float(np.clip(first + rng.normal() * 0.9, 2.5, wall - 0.6))
-        x = float(rng.uniform(-0.53, 0.53)) * camera.width * y / camera.focal
+        x = float(rng.uniform(-0.53, 0.53)) * camera.width_px * y / camera.focal_px
         if walkers and rng.random() < 0.45:
             near = walkers[rng.integers(len(walkers))]
             x = near.path.x * y / near.path.y + float(rng.normal()) * 0.45

@@ -92,7 +92,7 @@ def _colours(
     f = dict(zip(FIELDS, mixed[:, :-7].T, strict=True))
     n, world = mixed[:, -6:-3], mixed[:, -3:]
     n = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
-    eye = np.array([0.0, 0.0, camera.height], np.float32) - world
+    eye = np.array([0.0, 0.0, camera.height_m], np.float32) - world
     eye /= np.linalg.norm(eye, axis=1, keepdims=True)
     colour, gloss = paint(f, look.session, look.measures, look.figure.parts)
     legs = np.clip(world[:, 2] / 0.9, 0.0, 1.0)
@@ -128,7 +128,7 @@ def shadow(vertices: Array, camera: Camera, light: Light, wall: float) -> Image:
     """How much light remains on ground and wall, (H, W): a cast shadow and a contact shadow."""
     import cv2
 
-    out = np.ones((camera.height_px, camera.width), dtype=np.float32)
+    out = np.ones((camera.tall_px, camera.width_px), dtype=np.float32)
     low = vertices[vertices[:, 2] < 0.10]
     for points, strength, spread in (
         (camera.cast_shadow(vertices, -light.towards, wall), 0.34, 1.0),
@@ -137,16 +137,16 @@ def shadow(vertices: Array, camera: Camera, light: Light, wall: float) -> Image:
         if not len(points):
             continue
         pixel, depth = camera.project(points)
-        metre = camera.focal / float(np.median(depth))
+        metre = camera.focal_px / float(np.median(depth))
         cell = max(2, int(metre * 0.022 * spread))
-        columns, rows = camera.width // cell + 2, camera.height_px // cell + 2
+        columns, rows = camera.width_px // cell + 2, camera.tall_px // cell + 2
         column, row = np.floor(pixel / cell).astype(int).T
         ok = (column >= 0) & (row >= 0) & (column < columns) & (row < rows)
         hits = np.bincount(row[ok] * columns + column[ok], minlength=rows * columns)
         cover = np.clip(hits.reshape(rows, columns) / 2.0, 0, 1).astype(np.float32)
         soft: Any = cv2.GaussianBlur(cover, (0, 0), 1.2)
         soft = cv2.resize(soft, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)
-        out *= 1.0 - strength * soft[: camera.height_px, : camera.width]
+        out *= 1.0 - strength * soft[: camera.tall_px, : camera.width_px]
     return out
 
 
@@ -167,8 +167,8 @@ def layer(look: Look, ends: Array, camera: Camera, light: Light, wall: float = n
     pixel, depth = camera.project(ends)
     left, top = np.maximum(np.floor(pixel.min(axis=(0, 1))).astype(int) - 1, 0)
     right, bottom = np.ceil(pixel.max(axis=(0, 1))).astype(int) + 2
-    width = min(int(right), camera.width) - int(left)
-    height = min(int(bottom), camera.height_px) - int(top)
+    width = min(int(right), camera.width_px) - int(left)
+    height = min(int(bottom), camera.tall_px) - int(top)
     middle, far = (ends[0] + ends[1]) / 2.0, (depth[0] + depth[1]) / 2.0
     dark = shadow(middle, camera, light, wall)
     if width < 2 or height < 2:

@@ -32,7 +32,7 @@ from .shading import Light
 FPS = 25
 SECONDS = 16.8
 CAMERA = Camera(960, 540, 968.0, 2.0, float(np.radians(6.0)))
-ENROL_CAMERA = replace(CAMERA, height=1.9, pitch=float(np.radians(5.6)))
+ENROL_CAMERA = replace(CAMERA, height_m=1.9, pitch=float(np.radians(5.6)))
 LIGHT = Light(np.array([-0.50, -0.55, 0.67]) / np.linalg.norm([-0.50, -0.55, 0.67]))
 BACKDROP_SEED = 55
 #: Names of the clips.
@@ -73,7 +73,7 @@ class Company:
         """A role crossing the whole picture."""
         mesh, look = self.look(role)
         gait = retarget(self.archive.walk(passage.trial), mesh, passage.pace)
-        edge = camera.width / 2.0 / camera.focal * passage.depth + MARGIN
+        edge = camera.width_px / 2.0 / camera.focal_px * passage.depth + MARGIN
         way = Way(
             -edge if passage.rightwards else edge,
             passage.depth,
@@ -140,7 +140,7 @@ def make_samples(
         if held:
             yield held
         if clip == "crossing":
-            size = [scene.camera.width, scene.camera.height_px]
+            size = [scene.camera.width_px, scene.camera.tall_px]
             document = {"fps": FPS, "size_px": size, "frames": records}
             target = out / "crossing_truth.json"
             with whole(target) as text:

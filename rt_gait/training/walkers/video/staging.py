@@ -73,7 +73,7 @@ class _Walk:
         points = np.pad(places, ((0, 0), (0, 1)))[:, None] + corners
         pixel, depth = camera.project(points)
         low, high = pixel.min(axis=1), pixel.max(axis=1)
-        inside = (high > 0).all(axis=1) & (low < [camera.width, camera.height_px]).all(axis=1)
+        inside = (high > 0).all(axis=1) & (low < [camera.width_px, camera.tall_px]).all(axis=1)
         inside &= depth.min(axis=1) > 0.3
         return _Walk(places, inside, np.stack([low[:, 0], high[:, 0]], axis=1))
 
@@ -103,7 +103,7 @@ def _draw_path(rng: np.random.Generator, stage: Stage, sector: float) -> Path:
     """A path through a point that is in the picture, heading about ``sector`` radians there."""
     camera = stage.camera
     y = stage.distance * float(rng.uniform(0.75, 1.2))
-    x = float(rng.uniform(-0.3, 0.3)) * camera.width * y / camera.focal
+    x = float(rng.uniform(-0.3, 0.3)) * camera.width_px * y / camera.focal_px
     curvature = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.04, 0.25))
     if rng.random() < 0.5:
         curvature = 0.0
