@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .body.bodies import BodyMesh
 from .gait.contact import joints
 from .gait.motion import Gait
-from .gait.rotations import axis_rotation, exp, log
+from .gait.rotations import hanging_turn
 
 if TYPE_CHECKING:
     import torch
@@ -213,6 +213,4 @@ def _trail(turn: Array, follower: Follower, period_s: float) -> Array:
     late = np.roll(turn, lag, axis=0)
     if follower.turn >= 1.0:
         return late
-    ahead = late @ np.array([0.0, -1.0, 0.0])
-    heading = axis_rotation(2, np.arctan2(ahead[:, 0], -ahead[:, 1]))
-    return np.asarray(heading @ exp(follower.turn * log(np.swapaxes(heading, 1, 2) @ late)))
+    return hanging_turn(late, follower.turn)

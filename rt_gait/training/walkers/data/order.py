@@ -50,12 +50,3 @@ def shares(subjects: int, parts: tuple[float, ...]) -> dict[str, int]:
     if out["train"] < (1 if parts[0] else 0) or subjects < 1:
         raise UsageError(f"{subjects} subjects are too few for the shares {parts}")
     return {name: count for name, count in out.items() if count}
-
-
-def check_device(device: str) -> None:
-    """``UsageError`` for a device that this machine does not have."""
-    import torch
-
-    known = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    if device not in known:
-        raise UsageError(f"device {device!r}: this machine has {' and '.join(known)}")
