@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=natural, default=0, help="processes; 0 works in this one")
     parser.add_argument("--device", type=device, default="cpu", help="cpu or cuda")
     parser.add_argument("--spread", type=factor, default=1.0, help="of gaits between people")
-    parser.add_argument("--wobble", type=factor, default=0.85, help="of gaits between trials")
+    parser.add_argument("--wobble", type=factor, default=1.0, help="of gaits between trials")
     parser.add_argument(
         "--side-only", action="store_true", help="no further views: six times faster"
     )

@@ -84,16 +84,14 @@ class Population:
     """How subjects are drawn. ``equal`` makes all ``bodies`` or all ``gaits`` the same, a control.
 
     ``spread`` scales the differences between people's gaits, ``wobble`` those between the trials
-    of one person; 1 is as fitted to recordings, which were made on different days and at
-    different paces. 0.85 puts gait energy images where they are on real walks
-    (:mod:`.identity_check`).
+    of one person; 1 is as fitted to recordings.
     """
 
     seed: int
     sessions: tuple[SessionPlan, ...]
     equal: str = ""
     spread: float = 1.0
-    wobble: float = 0.85
+    wobble: float = 1.0
 
     def __post_init__(self) -> None:
         if self.equal not in ("", "bodies", "gaits"):
