@@ -78,7 +78,10 @@ def _samples(options: argparse.Namespace) -> None:
 def _parser() -> Parser:
     from .video.samples import CLIPS
 
-    parser = Parser(prog="python -m rt_gait.training.walkers", description="Synthetic walkers: data sets, clips, pictures")
+    parser = Parser(
+        prog="python -m rt_gait.training.walkers",
+        description="Synthetic walkers: data sets, clips, pictures",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     existing = "replace what is there already"
 
