@@ -8,7 +8,7 @@ frame, which any number of cameras then sample (:meth:`Loop.vertices`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,11 @@ class Figure:
     weights: Floats
     part: Ints
     parts: tuple[Part, ...] = ()
-    followers: tuple[Follower, ...] = field(default=())
+
+    @property
+    def followers(self) -> tuple[Follower, ...]:
+        """The bones after the skeleton's, in the order of ``weights``."""
+        return tuple(f for p in self.parts for f in p.followers)
 
     @property
     def person(self) -> npt.NDArray[np.bool_]:
@@ -88,14 +92,13 @@ class Figure:
     @staticmethod
     def join(mesh: BodyMesh, dressed: Array, parts: tuple[Part, ...] = ()) -> Figure:
         """The body ``mesh`` with its ``dressed`` vertices (V, 3) and ``parts``."""
-        bones = len(mesh.bones)
-        followers = tuple(f for p in parts for f in p.followers)
+        bones, hung = len(mesh.bones), sum(len(p.followers) for p in parts)
         vertices, faces = [dressed], [mesh.faces]
-        weights = [np.pad(mesh.weights, ((0, 0), (0, len(followers))))]
+        weights = [np.pad(mesh.weights, ((0, 0), (0, hung)))]
         first = bones
         for own in parts:
             last = first + len(own.followers)
-            wide = np.zeros((len(own.vertices), bones + len(followers)))
+            wide = np.zeros((len(own.vertices), bones + hung))
             wide[:, :bones] = own.weights[:, :bones]
             wide[:, first:last] = own.weights[:, bones:]
             faces.append(own.faces + sum(len(v) for v in vertices))
@@ -110,7 +113,6 @@ class Figure:
             np.concatenate(weights).astype(np.float32),
             part,
             parts,
-            followers,
         )
 
 

@@ -42,7 +42,7 @@ def film(
     if noise is None:
         pictures, kept = silhouettes(taken)
     else:
-        beside = crops(other.loop, takes, device) if other and noise.merge > 0 else None
+        beside = crops(other.loop, takes, device) if other else None
         taken, seen = segmented(taken, takes, noise, recording.seed, beside)
         pictures, kept = silhouettes(taken)
         kept &= seen
@@ -64,7 +64,10 @@ def _subject(order: Order, split: str, number: int, device: str) -> list[Sequenc
         else:
             speed = float(walk.labels["speed_m_s"])
             takes = free_takes(rng, order.views, order.frames, speed)
-        other = _passer_by(order.population.seed, split, walk.seed % PASSERS_BY)
+        merging = order.noise is not None and order.noise.merge > 0
+        other = (
+            _passer_by(order.population.seed, split, walk.seed % PASSERS_BY) if merging else None
+        )
         pictures, kept = film(walk, takes, order.noise, device, other)
         out += [(_row(walk, takes, k), pictures[k][kept[k]]) for k in range(len(kept))]
     return out

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from ..body.bodies import anny_rig, draw_body
 from ..figure import Loop
 from ..gait.cycles import put_on
 from ..gait.walking import WalkingModel
 from ..wardrobe.session import draw_session, dress_figure, hold
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ right from every side, and noise that looks like a segmenter's.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,21 @@ from ..noise.model import NoiseModel
 from ..silhouettes.sequences import Takes, crops, segmented
 from ..silhouettes.takes import laboratory_takes
 from ..video.render import Look, compose, finish, layer
-from ..video.shading import Light
-from ..wardrobe.session import CARRYING, CLOTHING, Session, draw_session, dress_figure, hold
+from ..video.samples import LIGHT
+from ..wardrobe.session import CARRYING, CLOTHING, draw_session, dress_figure, hold
 from .filming import film
 from .population import Population, SessionPlan, free_sessions
 
 Picture = npt.NDArray[np.uint8]
 
 _CAMERA = Camera(120, 220, 820.0, 1.2, 0.03)
-_LIGHT = Light(np.array([-0.50, -0.55, 0.67]) / np.linalg.norm([-0.50, -0.55, 0.67]))
 _PLAIN = SessionPlan("plain", 2, 0, ("normal",), ("none",))
 
 
-def portrait(body_seed: int, session_seed: int, turn_deg: float, **fixed: str) -> Picture:
-    """One walker in colour, (220, 120, 3) uint8 RGB, a quarter into the gait cycle."""
+def portraits(
+    body_seed: int, session_seed: int, turns_deg: tuple[float, ...], **fixed: str
+) -> list[Picture]:
+    """One walker in colour from several sides, (220, 120, 3) uint8 RGB, after the heel strike."""
     import torch
 
     body = draw_body(body_seed)
@@ -49,25 +51,25 @@ def portrait(body_seed: int, session_seed: int, turn_deg: float, **fixed: str) -
     gait = hold(put_on(model.trial(model.style(body_seed), 1), mesh), mesh, session)
     loop = Loop.of(dress_figure(mesh, session), gait)
     at = torch.tensor([0.08 * loop.period_s], dtype=torch.float64)
-    return _draw(loop, loop.vertices(at)[0].numpy().astype(float), session, turn_deg)
+    vertices, look = loop.vertices(at)[0].numpy().astype(float), Look.of(loop.figure, session)
+    return [_draw(look, vertices, turn) for turn in turns_deg]
 
 
-def _draw(loop: Loop, vertices: Any, session: Session, turn_deg: float) -> Picture:
+def _draw(look: Look, vertices: Any, turn_deg: float) -> Picture:
     angle = np.radians(turn_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     seen = vertices.copy()
     middle = (seen[:, :2].min(axis=0) + seen[:, :2].max(axis=0)) / 2.0
     seen[:, :2] = (seen[:, :2] - middle) @ turn.T + [0.0, 8.3]
-    look = Look.of(loop.figure, session)
     ground = np.full((_CAMERA.tall_px, _CAMERA.width_px, 3), 0.80, np.float32)
-    picture, _, _ = compose(ground, [layer(look, np.stack([seen, seen]), _CAMERA, _LIGHT)])
+    picture, _, _ = compose(ground, [layer(look, np.stack([seen, seen]), _CAMERA, LIGHT)])
     return finish(picture, np.random.default_rng(0), 0.0)
 
 
 def bodies(count: int = 20) -> Picture:
     """``count`` people in tight clothes, front and side."""
     tiles = [
-        np.hstack([portrait(k, k, a, clothing="tight", carrying="none") for a in (0.0, 90.0)])
+        np.hstack(portraits(k, k, (0.0, 90.0), clothing="tight", carrying="none"))
         for k in range(count)
     ]
     return _grid(tiles, 5)
@@ -78,9 +80,9 @@ def wardrobe() -> Picture:
     rows = [{"clothing": c, "carrying": "none"} for c in CLOTHING]
     rows += [{"clothing": "normal", "carrying": c} for c in CARRYING[1:]]
     tiles = [
-        portrait(7 + 2 * (k % 3), 3 * k, a, **fixed)
+        tile
         for k, fixed in enumerate(rows)
-        for a in (0.0, 55.0, 90.0, 180.0, 250.0)
+        for tile in portraits(7 + 2 * (k % 3), 3 * k, (0.0, 55.0, 90.0, 180.0, 250.0), **fixed)
     ]
     return _grid(tiles, 10)
 
@@ -94,7 +96,7 @@ def cycles(people: int = 5) -> Picture:
         takes = laboratory_takes(np.random.default_rng(0), views, 8)
         pictures, _ = film(walk, _phased(takes, walk.loop.period_s), None, "cpu")
         blocks.append(np.vstack([np.hstack(list(row)) for row in pictures]))
-    return _framed(blocks)
+    return np.hstack([np.pad(b, ((0, 0), (0, 6)), constant_values=128) for b in blocks])
 
 
 def trials(people: int = 6) -> Picture:
@@ -119,30 +121,26 @@ def noise(people: int = 4) -> Picture:
         true = crops(walk.loop, takes, "cpu")
         seen, _ = segmented(true, takes, NoiseModel(), walk.seed)
         rows.append(np.vstack([np.hstack(list(m.masks[0].numpy() * 255)) for m in (true, seen)]))
-    return _grid(rows, 1)
+    return _stack(rows)
 
 
 def _phased(takes: Takes, period_s: float) -> Takes:
     """The same views at even phases of one gait cycle."""
-    from dataclasses import replace
-
     count = takes.times_s.shape[1]
     steps = np.arange(count) / count * period_s
     return replace(takes, times_s=np.tile(steps, (len(takes.times_s), 1)))
 
 
+def _stack(pictures: list[Any]) -> Picture:
+    """Pictures below one another, filled up with black to the widest."""
+    wide = max(p.shape[1] for p in pictures)
+    room = [((0, 0), (0, wide - p.shape[1]), *((0, 0),) * (p.ndim - 2)) for p in pictures]
+    return np.vstack([np.pad(p, r) for p, r in zip(pictures, room, strict=True)])
+
+
 def _grid(tiles: list[Any], columns: int) -> Picture:
-    wide = max(t.shape[1] for t in tiles)
-    padded = [np.pad(t, ((0, 0), (0, wide - t.shape[1]), *((0, 0),) * (t.ndim - 2))) for t in tiles]
-    rows = [np.hstack(padded[k : k + columns]) for k in range(0, len(padded), columns)]
-    full = max(r.shape[1] for r in rows)
-    return np.vstack(
-        [np.pad(r, ((0, 0), (0, full - r.shape[1]), *((0, 0),) * (r.ndim - 2))) for r in rows]
-    )
-
-
-def _framed(blocks: list[Any]) -> Picture:
-    return np.hstack([np.pad(b, ((0, 0), (0, 6)), constant_values=128) for b in blocks])
+    """Tiles of one size in rows of ``columns``."""
+    return _stack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])
 
 
 @command

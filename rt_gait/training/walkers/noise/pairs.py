@@ -16,6 +16,8 @@ from rt_gait.detect.detector import Detector, open_detector
 from rt_gait.errors import DamagedInputError, UsageError
 from rt_gait.types import Detections
 
+from ...segmenter.average_precision import box_iou
+from .masks import INPUT_PX
 from .stats import Sequence
 
 Bools = npt.NDArray[np.bool_]
@@ -31,8 +33,6 @@ LEAST_IOU = 0.5
 LEAST_VISIBLE = 0.98
 #: Frames a second of the clips.
 FPS = 25.0
-#: Rows and columns of person_seg's input, which frames are fitted into.
-INPUT = (480, 640)
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,6 @@ class Passage:
     boxes: Array
 
 
-def overlap(boxes: Floats, box: Floats) -> Floats:
-    """IoU (N,) of ``boxes`` (N, 4) x1, y1, x2, y2 with one ``box`` (4,)."""
-    low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
-    shared = (high - low).clip(0).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return np.asarray(shared / (areas + (box[2:] - box[:2]).prod() - shared))
-
-
 def _window(mask: Pixels, box: Floats, scale: float) -> Bools:
     """The window about ``box`` of a frame's mask (H, W) 0 or 1, ``scale`` times as large."""
     rows, columns = round(WINDOW[0] / scale), round(WINDOW[1] / scale)
@@ -70,23 +62,24 @@ def _window(mask: Pixels, box: Floats, scale: float) -> Bools:
     return np.asarray(cv2.resize(part, (WINDOW[1], WINDOW[0]), interpolation=how) > 127)
 
 
-def _match(found: Detections, boxes: Floats) -> list[int | None]:
-    """Detection of each of the true ``boxes`` (N, 4), best pairs first, each used once."""
-    chosen: list[int | None] = [None] * len(boxes)
-    if not len(found) or not len(boxes):
-        return chosen
-    table = np.stack([overlap(found.boxes_xyxy_px, b) for b in boxes])
-    while table.max() >= LEAST_IOU:
-        who, which = np.unravel_index(int(table.argmax()), table.shape)
-        chosen[int(who)] = int(which)
-        table[who], table[:, which] = 0, 0
-    return chosen
+def match(boxes: npt.ArrayLike, others: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Which of ``others`` (M, 4) each of ``boxes`` (N, 4) is, -1 for none; best pairs first.
+
+    Boxes are x1, y1, x2, y2; pairs overlap by an IoU of at least ``LEAST_IOU``.
+    """
+    table = box_iou(np.asarray(boxes), np.asarray(others))
+    out = np.full(len(table), -1)
+    while table.size and table.max() >= LEAST_IOU:
+        i, j = np.unravel_index(int(table.argmax()), table.shape)
+        out[i] = j
+        table[i], table[:, j] = 0.0, 0.0
+    return out
 
 
-def _pixels(found: Detections, which: int | None, shape: tuple[int, int]) -> Pixels:
+def _pixels(found: Detections, which: int, shape: tuple[int, int]) -> Pixels:
     """Mask of one detection, or of none, in the frame."""
     out = np.zeros(shape, np.uint8)
-    if which is not None:
+    if which >= 0:
         mask = found.masks[which]
         h, w = mask.pixels.shape
         out[mask.y_px : mask.y_px + h, mask.x_px : mask.x_px + w] = mask.pixels
@@ -105,8 +98,8 @@ class _Frames:
     boxes: list[Array]
 
 
-def _box_errors(found: Detections, which: int | None, box: Floats) -> Array:
-    if which is None:
+def _box_errors(found: Detections, which: int, box: Floats) -> Array:
+    if which < 0:
         return np.full(4, np.nan)
     out = (found.boxes_xyxy_px[which] - box) * [-1, -1, 1, 1] / (box[3] - box[1])
     return np.asarray(out[[1, 3, 0, 2]])
@@ -134,11 +127,12 @@ def passages(clip: Path, masks: Path, detector: Detector) -> Iterator[Passage]:
         if not ok:
             raise DamagedInputError(f"{clip}: {k} frames, {len(truth)} expected")
         shape = (image.shape[0], image.shape[1])
-        fit = min(INPUT[0] / shape[0], INPUT[1] / shape[1])
+        fit = min(INPUT_PX[1] / shape[0], INPUT_PX[0] / shape[1])
         found = detector.detect(np.asarray(image, np.uint8))
         boxes = np.array([r["box_xyxy_px"] for r in records], np.float32).reshape(-1, 4)
         whole = {r["id"]: _unpack(stored[f"{k}_{r['id']}"], shape) for r in records}
-        for r, box, which in zip(records, boxes, _match(found, boxes), strict=True):
+        pairs = match(boxes, found.boxes_xyxy_px).tolist()
+        for r, box, which in zip(records, boxes, pairs, strict=True):
             ident = r["id"]
             if r["cut"] or r["visible"] < LEAST_VISIBLE:
                 continue
@@ -152,7 +146,7 @@ def passages(clip: Path, masks: Path, detector: Detector) -> Iterator[Passage]:
                 own.true.append(true)
                 own.seen.append(_window(_pixels(found, which, shape), box, scale))
                 own.others.append(_window(others, box, scale))
-                own.found.append(which is not None)
+                own.found.append(which >= 0)
                 own.boxes.append(_box_errors(found, which, box))
     for ident, own in sorted(gathered.items()):
         if len(own.found) >= 8:

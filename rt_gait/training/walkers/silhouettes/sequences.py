@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..camera import Camera, project
 from ..figure import Loop
-from ..noise.masks import Masks
+from ..noise.masks import INPUT_PX, Masks
 from ..noise.model import NoiseModel, degrade
 from ..path import Path, bend
 from .coverage import cover
@@ -27,8 +27,6 @@ Array = npt.NDArray[np.float64]
 
 #: Pixels kept free around the walker in a crop.
 MARGIN_PX = 10
-#: Width and height of the segmenter's input, to which frames are scaled.
-INPUT_PX = (640, 480)
 
 
 @dataclass(frozen=True)

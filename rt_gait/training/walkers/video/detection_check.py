@@ -21,12 +21,13 @@ import numpy.typing as npt
 from rt_gait.errors import UsageError
 
 from ..command import Parser, command, positive, share
+from ..noise.pairs import match
 
 Array = npt.NDArray[np.float64]
 #: Finds people in a picture (H, W, 3) uint8 BGR: boxes (N, 4) x1, y1, x2, y2 in pixels.
 Finder = Callable[[npt.NDArray[np.uint8]], Array]
 
-LEAST_VISIBLE, LEAST_TALL, LEAST_IOU = 0.9, 40.0, 0.5
+LEAST_VISIBLE, LEAST_TALL = 0.9, 40.0
 #: Edges of the bins of height, pixels.
 BINS = (40, 80, 120, 180, 260, 10_000)
 
@@ -51,20 +52,6 @@ def own_finder(models_dir: Path, min_score: float) -> Finder:
 
     detector = open_detector("person_seg", models_dir=models_dir, min_score=min_score)
     return lambda image: np.asarray(detector.detect(image).boxes_xyxy_px, dtype=np.float64)
-
-
-def match(found: Array, true: Array) -> npt.NDArray[np.int64]:
-    """Which of ``true`` (M, 4) each of ``found`` (N, 4) is, -1 for none; best pairs first."""
-    low = np.maximum(found[:, None, :2], true[:, :2])
-    shared = (np.minimum(found[:, None, 2:], true[:, 2:]) - low).clip(0.0).prod(axis=2)
-    areas, others = ((b[:, 2:] - b[:, :2]).prod(axis=1) for b in (found, true))
-    table = shared / (areas[:, None] + others - shared)
-    out = np.full(len(found), -1)
-    while table.size and table.max() >= LEAST_IOU:
-        i, j = np.unravel_index(int(table.argmax()), table.shape)
-        out[i] = j
-        table[i], table[:, j] = 0.0, 0.0
-    return out
 
 
 def _pictures(clip: Path, every: int) -> Iterator[tuple[npt.NDArray[np.uint8], list[Any]]]:
