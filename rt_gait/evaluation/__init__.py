@@ -1,0 +1,1 @@
+"""How well models recognise people: metrics, protocols, reports. Needs no torch."""

@@ -1,0 +1,73 @@
+"""Writing a model's ``config.pbtxt``: one description in, one hand-readable Triton file out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rt_gait.serving.repository import TensorSpec
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What ``config.pbtxt`` is to say of an ONNX model.
+
+    Args:
+        name: Of the model and its folder.
+        about: What it is, in a line or more; becomes the comment at the top.
+        max_batch_size: Windows in one request at most.
+        inputs: Without the batch dimension.
+        outputs: Without the batch dimension.
+        parameters: What rt-gait must know of it, in this order.
+        preferred_batch_size: Of Triton's dynamic batcher.
+        queue_delay_us: How long a request may wait for others.
+    """
+
+    name: str
+    about: str
+    max_batch_size: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    parameters: dict[str, str] = field(default_factory=dict)
+    preferred_batch_size: tuple[int, ...] = (8, 16, 32)
+    queue_delay_us: int = 5000
+
+
+def config_text(model: ModelDescription) -> str:
+    """Return the text of ``config.pbtxt``."""
+    preferred = ", ".join(str(n) for n in model.preferred_batch_size)
+    lines = [f"# {line}" for line in model.about.splitlines()]
+    lines += [
+        f'name: "{model.name}"',
+        'platform: "onnxruntime_onnx"',
+        f"max_batch_size: {model.max_batch_size}",
+        *_tensors("input", model.inputs),
+        *_tensors("output", model.outputs),
+        f"dynamic_batching {{ preferred_batch_size: [ {preferred} ] "
+        f"max_queue_delay_microseconds: {model.queue_delay_us} }}",
+    ]
+    lines += [
+        f'parameters {{ key: "{key}" value {{ string_value: "{_escaped(value)}" }} }}'
+        for key, value in model.parameters.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_config(models_dir: Path, model: ModelDescription) -> Path:
+    """Write ``<models_dir>/<name>/config.pbtxt``; return its path."""
+    path = models_dir / model.name / "config.pbtxt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(config_text(model))
+    return path
+
+
+def _tensors(kind: str, specs: tuple[TensorSpec, ...]) -> list[str]:
+    return [
+        f'{kind} [ {{ name: "{s.name}" data_type: {s.data_type} '
+        f"dims: [ {', '.join(str(d) for d in s.dims)} ] }} ]"
+        for s in specs
+    ]
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
