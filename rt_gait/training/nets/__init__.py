@@ -1,0 +1,1 @@
+"""Our gait networks: their layers, how they are trained, exported, pruned and quantised."""

@@ -1,0 +1,66 @@
+"""Layers that the gait networks share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Conv(nn.Module):
+    """Convolution and batch norm; ReLU unless ``linear``."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        *,
+        linear: bool = False,
+    ) -> None:
+        super().__init__()
+        flat = len(kernel) == 2
+        padding = tuple((k - 1) // 2 for k in kernel)
+        layer = nn.Conv2d if flat else nn.Conv3d
+        self.conv = layer(inputs, outputs, kernel, stride, padding, bias=False)
+        self.norm = (nn.BatchNorm2d if flat else nn.BatchNorm3d)(outputs)
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, ...) to (N, C', ...)."""
+        y: Tensor = self.norm(self.conv(x))
+        return y if self.linear else functional.relu(y)
+
+
+def strip_features(maps: Tensor) -> Tensor:
+    """Horizontal pooling: maps (..., C, H, W) to H strips (..., C * H), each maximum plus mean.
+
+    Fu et al., "Horizontal Pyramid Matching for Person Re-identification", AAAI 2019, one scale.
+    """
+    return (maps.amax(dim=-1) + maps.mean(dim=-1)).flatten(-2)
+
+
+class PartHead(nn.Module):
+    """A linear layer of its own for each horizontal part."""
+
+    def __init__(self, channels: int, parts: int, size: int) -> None:
+        super().__init__()
+        self.channels, self.parts, self.size = channels, parts, size
+        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, channels, size)))
+
+    def forward(self, strips: Tensor) -> Tensor:
+        """(N, C * parts) to (N, parts, size)."""
+        by_part = strips.view(-1, self.channels, self.parts).permute(2, 0, 1)
+        return torch.bmm(by_part, self.weight.to(by_part.dtype)).transpose(0, 1)
+
+
+def embedding(parts: Tensor) -> Tensor:
+    """Parts (N, P, D) to one unit vector (N, P * D): products of two are the mean of P cosines."""
+    length = parts.square().sum(dim=2, keepdim=True).sqrt().clamp(min=1e-6)
+    return (parts / length).flatten(1) / float(parts.shape[1]) ** 0.5
+
+
+def pictures(silhouettes: Tensor) -> Tensor:
+    """Silhouettes uint8 0..255 to float 0..1."""
+    return silhouettes.float() * (1.0 / 255.0)
