@@ -25,7 +25,7 @@ def _train(options: argparse.Namespace) -> None:
     data = SilhouetteSet.load(options.data, "train")
     windows = Windows.of(data, options.device, options.subjects)
     check = Windows.of(SilhouetteSet.load(options.data, "validation"), options.device, 100)
-    trainer = Trainer.of(recipe, windows.subjects, options.device, options.start)
+    trainer = Trainer.of(recipe, windows.subjects, options.device)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -58,7 +58,6 @@ def _parser() -> Parser:
     train.add_argument("--minutes", type=seconds, default=10.0, help="stop after these, to go on")
     train.add_argument("--iterations", type=natural, default=0, help="in place of the recipe's")
     train.add_argument("--subjects", type=natural, default=0, help="use only the first of them")
-    train.add_argument("--start", type=Path, help="checkpoint to take the first weights from")
     train.add_argument("--device", type=device, default="cpu", help="cpu or cuda")
     return parser
 

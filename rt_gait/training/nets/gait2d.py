@@ -40,6 +40,8 @@ class Residual(nn.Module):
 class Gait2d(nn.Module):
     """Windows of silhouettes to embeddings; ``widths`` as :data:`WIDTHS`."""
 
+    memory_format = torch.channels_last
+
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.widths = tuple(widths)
@@ -56,8 +58,7 @@ class Gait2d(nn.Module):
 
     def frames(self, silhouettes: Tensor) -> Tensor:
         """Frames (N, 64, 44) uint8 to features (N, C * 16)."""
-        x = pictures(silhouettes)[:, None].contiguous(memory_format=torch.channels_last)
-        return strip_features(self.stages(self.stem(x)))
+        return strip_features(self.stages(self.stem(pictures(silhouettes)[:, None])))
 
     def parts(self, silhouettes: Tensor) -> Tensor:
         """Windows (N, T, 64, 44) uint8 to parts (N, 16, 128)."""

@@ -8,6 +8,7 @@ Pseudo-3D Residual Networks", ICCV 2017.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -38,6 +39,8 @@ class Pseudo3d(nn.Module):
 
 class Gait3d(nn.Module):
     """Windows of silhouettes to embeddings; ``widths`` as in gait2d."""
+
+    memory_format = torch.channels_last_3d
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ class Recipe:
     widths: tuple[int, ...] = WIDTHS
     people: int = 32
     each: int = 8
-    steps: tuple[int, ...] = (10, 16, 24, 30)
+    steps: tuple[int, ...] = (10, 18, 30)
     hurry: float = 0.1
     iterations: int = 6000
     warmup: int = 200

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rt_gait.errors import DamagedInputError, UsageError
 
 from ..walkers.command import whole
 from .augment import Augment
 from .batches import Windows
-from .gait2d import PART_SIZE, PARTS
+from .gait2d import PART_SIZE, PARTS, Gait2d
+from .gait3d import Gait3d
 from .losses import Classifier, cross_entropy, triplet
 from .rank import rank1
 from .recipe import Recipe
@@ -37,17 +38,18 @@ class Trainer:
     """Network, classifier, optimiser and how many iterations they have seen."""
 
     recipe: Recipe
-    network: nn.Module
+    network: Gait2d | Gait3d
     classifier: Classifier
     optimiser: torch.optim.Optimizer
     iteration: int = 0
 
     @staticmethod
-    def of(recipe: Recipe, subjects: int, device: str, start: Path | None = None) -> Trainer:
-        """A new one; ``start`` is a checkpoint of the same network to take the weights from."""
-        network = recipe.build().to(device)
-        if start is not None:
-            network.load_state_dict(read_checkpoint(start)["network"])
+    def of(
+        recipe: Recipe, subjects: int, device: str, network: Gait2d | Gait3d | None = None
+    ) -> Trainer:
+        """A new one, with ``network`` or the recipe's untrained one."""
+        network = network or recipe.build()
+        network.to(device, memory_format=network.memory_format)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             classifier = Classifier(PARTS, PART_SIZE, subjects).to(device)
@@ -133,7 +135,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return dict(state)
 
 
-def load_network(path: Path) -> tuple[Recipe, nn.Module]:
+def load_network(path: Path) -> tuple[Recipe, Gait2d | Gait3d]:
     """The trained network of a checkpoint, ready to be used."""
     state = read_checkpoint(path)
     recipe = Recipe.of(state["recipe"])

@@ -202,11 +202,14 @@ def _mover(figure: Figure) -> Any:
     return sparse.csr_matrix(full.reshape(len(rest), -1))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _on_gpu(figure: Figure, device: str) -> torch.Tensor:
     import torch
 
-    return torch.from_numpy(_mover(figure).toarray()).to(device)
+    weights = torch.from_numpy(figure.weights).to(device)
+    rest = torch.from_numpy(figure.vertices.astype(np.float32)).to(device)
+    ones = torch.ones(len(rest), 1, device=device)
+    return (weights[:, :, None] * torch.cat([rest, ones], 1)[:, None]).flatten(1)
 
 
 def _trail(turn: Array, follower: Follower, period_s: float) -> Array:

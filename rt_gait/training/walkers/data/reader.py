@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -13,6 +15,7 @@ import numpy.typing as npt
 
 from rt_gait.errors import DamagedInputError, UsageError
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
+from rt_gait.serving.onnx import usable_cpus
 
 from .dataset import LAYOUT
 
@@ -50,12 +53,14 @@ class SilhouetteSet:
         if not start[-1]:
             raise UsageError(f"no frame of {split!r} in {folder} was kept")
         pictures = np.empty((int(start[-1]), HEIGHT_PX, WIDTH_PX), np.uint8)
-        first = 0
-        for name in dict.fromkeys(r["shard"] for r in rows):
-            mine = np.array([r["shard"] == name for r in rows])
-            last = first + int(lengths[mine].sum())
-            pictures[first:last] = _shard(folder / name, lengths[mine])
-            first = last
+        with ThreadPoolExecutor(usable_cpus()) as pool:
+            parts = []
+            for name, group in groupby(range(len(rows)), key=lambda k: rows[k]["shard"]):
+                mine = list(group)
+                room = pictures[start[mine[0]] : start[mine[-1] + 1]]
+                parts.append(pool.submit(_read, folder / name, lengths[mine], room))
+            for part in parts:
+                part.result()
         names, subject = np.unique([r["subject"] for r in rows], return_inverse=True)
         own = [np.flatnonzero((subject == k) & (lengths > 0)) for k in range(len(names))]
         own = [o for o in own if len(o)]
@@ -95,8 +100,8 @@ def _rows(folder: Path, split: str) -> list[dict[str, str]]:
     return mine
 
 
-def _shard(path: Path, lengths: Ints) -> UInt8:
-    """The frames of a shard, which the manifest says has sequences of these ``lengths`` (S,)."""
+def _read(path: Path, lengths: Ints, room: UInt8) -> None:
+    """Put a shard's frames into ``room``; the manifest gives its sequences' ``lengths`` (S,)."""
     try:
         with np.load(path, allow_pickle=False) as shard:
             pictures, start = shard["silhouettes"], shard["start"]
@@ -104,4 +109,4 @@ def _shard(path: Path, lengths: Ints) -> UInt8:
         raise DamagedInputError(f"{path} is damaged: {error}") from error
     if not np.array_equal(np.diff(start), lengths) or len(pictures) != lengths.sum():
         raise DamagedInputError(f"{path} does not hold what manifest.csv says")
-    return np.asarray(pictures)
+    room[:] = pictures
