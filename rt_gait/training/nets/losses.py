@@ -43,21 +43,18 @@ def _violations(distance: Tensor, own: Tensor, other: Tensor, margin: float) -> 
 
 
 class Classifier(nn.Module):
-    """Which training subject: batch norm, then scaled cosines to one vector a subject and part.
+    """Which training subject: scaled cosines to one vector a subject and part; for training only.
 
-    The neck of Luo et al., "Bag of Tricks and a Strong Baseline for Deep Person
-    Re-identification", CVPRW 2019. Used in training only.
+    Wang et al., "NormFace", ACM Multimedia 2017.
     """
 
     def __init__(self, parts: int, size: int, subjects: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(parts * size)
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, size, subjects)))
 
     def forward(self, parts: Tensor) -> Tensor:
         """(N, P, D) to scaled cosines (N, P, subjects)."""
-        normed = self.norm(parts.flatten(1)).view_as(parts)
-        unit = functional.normalize(normed, dim=2).transpose(0, 1)
+        unit = functional.normalize(parts, dim=2).transpose(0, 1)
         return SCALE * torch.bmm(unit, functional.normalize(self.weight, dim=1)).transpose(0, 1)
 
 

@@ -56,6 +56,7 @@ def _copy(network: Gait2d | Gait3d, small: Gait2d | Gait3d, widths: tuple[int, .
         _fill(slim.short, large.short, before, after)
         before = after
     small.head.weight.copy_(network.head.weight[:, before])
+    small.head.norm.load_state_dict(network.head.norm.state_dict())
 
 
 def _strength(layer: Conv) -> Tensor:

@@ -158,6 +158,7 @@ def train(
     ``out`` holds the checkpoint and ``log.jsonl``, one object every 50 iterations.
     """
     torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark_limit = 5
     recipe, augment, started = trainer.recipe, Augment(), time.monotonic()
     sums: dict[str, Tensor] = {}
     clock = started

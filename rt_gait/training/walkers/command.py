@@ -22,7 +22,7 @@ from rt_gait.outputs.output import check_folder
 P = ParamSpec("P")
 
 #: Packages that ``rt-gait[train]`` adds.
-_TRAIN = ("anny", "torch", "ultralytics")
+_TRAIN = ("anny", "matplotlib", "onnx", "torch", "ultralytics")
 
 
 class Parser(argparse.ArgumentParser):
