@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from rt_gait.errors import ModelError, UsageError
+from rt_gait.gait.inputs import silhouette_input
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.gait.windows import WindowShape
 from rt_gait.serving.onnx import OnnxModel
@@ -81,8 +82,7 @@ class OnnxGaitEmbedder:
     def __init__(self, info: ModelInfo) -> None:
         self.info = info
         self.shape = window_shape(info)
-        if info.text("layout") != "NTHW":
-            raise ModelError(f"model {info.name!r}: layout should be NTHW for silhouettes")
+        self._batch = silhouette_input(info)
         self._model = OnnxModel(info.onnx_path, info)
 
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:
@@ -91,8 +91,9 @@ class OnnxGaitEmbedder:
         size = max(self.info.max_batch_size, 1)
         for start in range(0, len(windows), size):
             part = windows[start : start + size]
-            batch = np.stack([w.pixels for w in part]).astype(np.float32) / np.float32(255)
-            vectors = self._model.run(batch)[0].astype(np.float32).reshape(len(part), -1)
+            vectors = (
+                self._model.run(self._batch(part))[0].astype(np.float32).reshape(len(part), -1)
+            )
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors = vectors / np.maximum(norms, 1e-12)
             embeddings += [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stand_ins
 
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
@@ -43,6 +44,20 @@ def test_gei_is_the_mean_silhouette_of_unit_length() -> None:
     assert embedding.end_secs == window.end_secs
 
 
+def test_silhouettes_of_0_to_255_reach_a_uint8_network_as_they_are(tmp_path: Path) -> None:
+    stand_ins.write_whole(tmp_path)
+    embedder = OnnxGaitEmbedder(gait_model_info(tmp_path, "whole"))
+    (window,) = windows(1)
+    rng = np.random.default_rng(1)
+    encode = rng.normal(size=(64 * 44, stand_ins.FEATURES)).astype(np.float32)
+    project = rng.normal(size=(stand_ins.FEATURES, stand_ins.SIZE)).astype(np.float32)
+    features = np.maximum(window.pixels.reshape(30, -1) / np.float32(255) @ encode, 0)
+    vector = features.max(axis=0) @ project
+    np.testing.assert_allclose(
+        embedder.embed([window])[0].vector, vector / np.linalg.norm(vector), atol=1e-5
+    )
+
+
 def test_batches_beyond_the_models_limit_give_the_same_as_one_by_one(models_dir: Path) -> None:
     edit(models_dir, "max_batch_size: 64", "max_batch_size: 4")
     embedder = OnnxGaitEmbedder(gait_model_info(models_dir, "gei"))
@@ -59,7 +74,12 @@ def test_batches_beyond_the_models_limit_give_the_same_as_one_by_one(models_dir:
     [
         ('"25"', '"quick"', "should be a number"),
         ('key: "frames"', 'key: "frame"', "no parameter 'frames'"),
-        ("[ 30, 64, 44 ]", "[ 25, 64, 44 ]", "config.pbtxt declares input"),
+        ("[ 30, 64, 44 ]", "[ 25, 64, 44 ]", r"rt-gait sends .*\[30, 64, 44\]"),
+        ("[ 30, 64, 44 ]", "[ -1, 64 ]", "rt-gait sends"),
+        ("TYPE_FP32 dims: [ 30", "TYPE_INT8 dims: [ 30", "sends TYPE_UINT8 or TYPE_FP32"),
+        ("TYPE_FP32 dims: [ 30", "TYPE_UINT8 dims: [ 30", "config.pbtxt declares input"),
+        ("input [ {", "input [ { name: 'b' }, {", "should declare one input"),
+        ('"NTHW"', '"NHWT"', "layout should be NTHW"),
         ("TYPE_FP32 dims: [ 2816", "TYPE_FP16 dims: [ 2816", "config.pbtxt declares output"),
         ('string_value: "64"', 'string_value: "128"', "wants silhouettes of"),
         ('name: "gei"', 'name: "other"', "says its name is"),
