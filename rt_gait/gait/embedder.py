@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from rt_gait.errors import ModelError, UsageError
-from rt_gait.gait.inputs import silhouette_input
+from rt_gait.gait.inputs import Batch, silhouette_input
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
+from rt_gait.gait.stream import StreamNetwork
 from rt_gait.gait.windows import WindowShape
 from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.repository import ModelInfo, load_info, model_names
@@ -72,6 +73,12 @@ def window_shape(info: ModelInfo) -> WindowShape:
     return WindowShape(frames, cadence_hz, frames / cadence_hz / STRIDES_PER_WINDOW)
 
 
+class _Network(Protocol):
+    def run(self, windows: Sequence[Window]) -> Batch:
+        """Return [N, D] of N windows, at most the model's ``max_batch_size``."""
+        ...
+
+
 class OnnxGaitEmbedder:
     """A gait model run in-process by ONNX Runtime.
 
@@ -82,8 +89,7 @@ class OnnxGaitEmbedder:
     def __init__(self, info: ModelInfo) -> None:
         self.info = info
         self.shape = window_shape(info)
-        self._batch = silhouette_input(info)
-        self._model = OnnxModel(info.onnx_path, info)
+        self._network = _network(info)
 
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:
         """Embed windows [T, 64, 44], in order, as many in one request as the model allows."""
@@ -91,12 +97,30 @@ class OnnxGaitEmbedder:
         size = max(self.info.max_batch_size, 1)
         for start in range(0, len(windows), size):
             part = windows[start : start + size]
-            vectors = (
-                self._model.run(self._batch(part))[0].astype(np.float32).reshape(len(part), -1)
-            )
+            vectors = self._network.run(part).astype(np.float32).reshape(len(part), -1)
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors = vectors / np.maximum(norms, 1e-12)
             embeddings += [
                 Embedding(w.track_id, w.end_secs, v) for w, v in zip(part, vectors, strict=True)
             ]
         return embeddings
+
+
+class _WholeNetwork:
+    def __init__(self, info: ModelInfo) -> None:
+        self._batch = silhouette_input(info)
+        self._model = OnnxModel(info.onnx_path, info)
+
+    def run(self, windows: Sequence[Window]) -> Batch:
+        return self._model.run(self._batch(windows))[0]
+
+
+def _network(info: ModelInfo) -> _Network:
+    kinds: dict[str, Callable[[ModelInfo], _Network]] = {
+        "whole": _WholeNetwork,
+        "stream": StreamNetwork,
+    }
+    kind = info.parameters.get("kind", "whole")
+    if kind not in kinds:
+        raise ModelError(f"model {info.name!r}: kind should be {' or '.join(kinds)}, not {kind!r}")
+    return kinds[kind](info)

@@ -53,7 +53,21 @@ class ModelInfo:
         Raises:
             ModelError: there is no ``model.onnx``.
         """
-        return f"{self.name}@{file_digest(self.onnx_path)}"
+        paths = [self.onnx_path]
+        if "frame_model" in self.parameters:
+            paths.append(self.part("frame_model").onnx_path)
+        return f"{self.name}@{file_digest(*paths)}"
+
+    def part(self, parameter: str) -> ModelInfo:
+        """Return the model of the same repository that a parameter names.
+
+        Raises:
+            ModelError: the parameter or the model is missing, or the model's configuration broken.
+        """
+        try:
+            return load_info(self.folder.parent, self.text(parameter))
+        except UsageError as error:
+            raise ModelError(f"model {self.name!r}: its {parameter} is missing: {error}") from error
 
     def text(self, parameter: str) -> str:
         """Return a parameter.
@@ -84,16 +98,19 @@ class ModelInfo:
             ) from None
 
 
-def file_digest(path: Path) -> str:
-    """Return the first 8 hexadecimal digits of a file's SHA-256.
+def file_digest(*paths: Path) -> str:
+    """Return the first 8 hexadecimal digits of the SHA-256 of files, one after the other.
 
     Raises:
-        ModelError: the file cannot be read.
+        ModelError: a file cannot be read.
     """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-    except OSError as error:
-        raise ModelError(f"cannot read the model file ({error.strerror}): {path}") from error
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            digest.update(path.read_bytes())
+        except OSError as error:
+            raise ModelError(f"cannot read the model file ({error.strerror}): {path}") from error
+    return digest.hexdigest()[:8]
 
 
 def default_models_dir() -> Path:

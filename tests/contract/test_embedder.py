@@ -22,7 +22,12 @@ def whole(models_dir: Path) -> GaitEmbedder:
     return OnnxGaitEmbedder(gait_model_info(models_dir, "whole"))
 
 
-MAKERS = {"gei, float": gei, "whole, uint8": whole}
+def stream(models_dir: Path) -> GaitEmbedder:
+    stand_ins.write_stream(models_dir)
+    return OnnxGaitEmbedder(gait_model_info(models_dir, "stream"))
+
+
+MAKERS = {"gei, float": gei, "whole, uint8": whole, "stream": stream}
 
 
 @pytest.fixture(params=MAKERS)
