@@ -51,7 +51,7 @@ class PartHead(nn.Module):
     def __init__(self, channels: int, parts: int, size: int) -> None:
         super().__init__()
         self.channels, self.parts, self.size = channels, parts, size
-        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, channels, size)))
+        self.weight = nn.Parameter(torch.randn(parts, channels, size) * channels**-0.5)
         self.norm = nn.BatchNorm1d(parts * size)
 
     def forward(self, strips: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class Classifier(nn.Module):
 
     def __init__(self, parts: int, size: int, subjects: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, size, subjects)))
+        self.weight = nn.Parameter(torch.randn(parts, size, subjects) * size**-0.5)
 
     def forward(self, parts: Tensor) -> Tensor:
         """(N, P, D) to scaled cosines (N, P, subjects)."""

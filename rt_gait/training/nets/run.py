@@ -13,7 +13,7 @@ from rt_gait.errors import OutputError
 from ..walkers.command import device, natural, seconds, share
 
 #: How a pruned network is trained on.
-FINE_TUNING = {"iterations": 1000, "rate": 5e-4, "warmup": 50}
+FINE_TUNING = {"iterations": 800, "rate": 5e-4, "warmup": 50}
 
 
 def add_parsers(commands: Any) -> None:
