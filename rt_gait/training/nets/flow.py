@@ -1,15 +1,15 @@
 """flow2d and flow3d: the two optical-flow networks of the original system, written anew.
 
-Architectures and sizes as published by Ruiz-Barroso, Castro, Guil et al., "Real-time gait
-recognition on edge devices", Sci. Rep. 2025, 15:19276, doi 10.1038/s41598-025-02351-x, and SUSCOM
-2022, 36:100814. No padding anywhere; the embedding is what the classifier took. Its weights are not
-public and its input was another (:mod:`rt_gait.gait.flow` tells how), so these are untrained.
+Layers and sizes are those of its code (Ruiz-Barroso et al., Sci. Rep. 2025, 15:19276, and SUSCOM
+2022, 36:100814): no padding anywhere, and the embedding is what the classifier took. Its weights
+are not public, and its input was another (:mod:`rt_gait.gait.flow`), so these are untrained.
 """
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,9 +73,7 @@ class Flow3d(nn.Module):
         ):
             layers += [nn.Conv3d(inputs, outputs, kernel, stride), nn.ReLU()]
         self.maps = nn.Sequential(*layers)
-        self.code = nn.Sequential(
-            nn.Conv3d(512, SIZE, 1), nn.Flatten(), nn.Linear(SIZE, SIZE)
-        )
+        self.code = nn.Sequential(nn.Conv3d(512, SIZE, 1), nn.Flatten(), nn.Linear(SIZE, SIZE))
 
     def forward(self, flow: Tensor) -> Tensor:
         """(N, 25, 60, 60, 2) float16 or float32 to (N, 1024) float32."""
@@ -126,3 +124,50 @@ def export_untrained(name: str, models_dir: Path) -> Path:
         part.write_bytes(model.SerializeToString())
     write_config(models_dir, _description(name, network))
     return folder
+
+
+def _unit(codes: Tensor) -> Tensor:
+    return codes / codes.square().sum(dim=1, keepdim=True).sqrt().clamp(min=1e-6)
+
+
+def _to_onnx(network: Flow2d | Flow3d) -> Any:
+    import onnx
+
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        network,
+        (torch.zeros(1, *network.input_dims, dtype=torch.float16),),
+        buffer,
+        input_names=["flow"],
+        output_names=["embedding"],
+        opset_version=OPSET,
+        dynamic_axes={"flow": {0: "N"}, "embedding": {0: "N"}},
+        dynamo=False,
+    )
+    model = onnx.load_from_string(buffer.getvalue())
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _description(name: str, network: Flow2d | Flow3d) -> ModelDescription:
+    return ModelDescription(
+        name=name,
+        about=(
+            "Optical-flow network of the original system (Sci. Rep. 2025, 15:19276), UNTRAINED:\n"
+            "random weights, for measuring speed and for training. It cannot tell people apart."
+        ),
+        max_batch_size=MAX_BATCH,
+        inputs=(TensorSpec("flow", "TYPE_FP16", network.input_dims),),
+        outputs=(TensorSpec("embedding", "TYPE_FP32", (SIZE,)),),
+        parameters={
+            "modality": "flow",
+            "layout": network.layout,
+            "frames": str(FRAMES),
+            "cadence_hz": str(CADENCE_HZ),
+            "height": str(SIDE_PX),
+            "width": str(SIDE_PX),
+            "distance": "cosine",
+            "training_data": "none",
+            "untrained": "true",
+        },
+    )

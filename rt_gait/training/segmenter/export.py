@@ -11,10 +11,8 @@ import hashlib
 import io
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -26,6 +24,7 @@ from rt_gait.training.segmenter.network import (
     decode_boxes,
     load_arrays,
 )
+from rt_gait.training.storage import store_half
 
 OPSET = 17
 MAX_BATCH = 8
@@ -94,29 +93,6 @@ def to_onnx(network: Segmenter, height: int, width: int, half: bool) -> onnx.Mod
     return model
 
 
-def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Stores large fp32 weights as fp16 behind a Cast to fp32; the computation stays fp32."""
-    graph, casts = model.graph, []
-    for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 256:
-            continue
-        values = numpy_helper.to_array(tensor)
-        if np.abs(values).max() > np.finfo(np.float16).max or tensor.name in ("points", "strides"):
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".fp16"))
-        casts.append(
-            helper.make_node(
-                "Cast", [name + ".fp16"], [name], name=name + ".cast", to=TensorProto.FLOAT
-            )
-        )
-    nodes = list(graph.node)
-    del graph.node[:]
-    graph.node.extend(casts + nodes)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
 def config_text(name: str, height: int, width: int, training_data: str, fingerprint: str) -> str:
     """`config.pbtxt` as Triton and the in-process runner read it."""
     anchors = sum((height // s) * (width // s) for s in (8, 16, 32))
@@ -160,7 +136,7 @@ def export_repository(
         network.load_state_dict(load_arrays(weights), strict=False)
         model = to_onnx(fuse(network), height, width, half)
         if not half:
-            model = store_half(model)
+            model = store_half(model, keep=("points", "strides"))
         data = model.SerializeToString()
         folder = repository / name
         (folder / "1").mkdir(parents=True, exist_ok=True)
