@@ -68,6 +68,6 @@ def embedding(parts: Tensor) -> Tensor:
     return (parts / length).flatten(1) / float(parts.shape[1]) ** 0.5
 
 
-def pictures(silhouettes: Tensor, stem: Conv) -> Tensor:
-    """Silhouettes (N, ...) uint8 0..255 to one channel (N, 1, ...) of 0..1 for ``stem``."""
-    return (silhouettes.to(stem.conv.weight.dtype) * (1.0 / 255.0)).unsqueeze(1)
+def pictures(silhouettes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Silhouettes uint8 0..255 to 0..1."""
+    return silhouettes.to(dtype) * (1.0 / 255.0)

@@ -58,7 +58,8 @@ class Gait2d(nn.Module):
 
     def frames(self, silhouettes: Tensor) -> Tensor:
         """Frames (N, 64, 44) uint8 to features (N, C * 16)."""
-        return strip_features(self.stages(self.stem(pictures(silhouettes, self.stem))))
+        maps = pictures(silhouettes, self.stem.conv.weight.dtype)[:, None]
+        return strip_features(self.stages(self.stem(maps)))
 
     def parts(self, silhouettes: Tensor) -> Tensor:
         """Windows (N, T, 64, 44) uint8 to parts (N, 16, 128)."""
