@@ -21,6 +21,9 @@ class ModelDescription:
         parameters: What rt-gait must know of it, in this order.
         preferred_batch_size: Of Triton's dynamic batcher.
         queue_delay_us: How long a request may wait for others.
+
+    Raises:
+        ValueError: a preferred batch is larger than the largest, which Triton refuses.
     """
 
     name: str
@@ -32,11 +35,18 @@ class ModelDescription:
     preferred_batch_size: tuple[int, ...] = (8, 16, 32)
     queue_delay_us: int = 5000
 
+    def __post_init__(self) -> None:
+        if max(self.preferred_batch_size) > self.max_batch_size:
+            raise ValueError(
+                f"preferred batches {self.preferred_batch_size} are larger than the largest, "
+                f"{self.max_batch_size}"
+            )
+
 
 def config_text(model: ModelDescription) -> str:
     """Return the text of ``config.pbtxt``."""
     preferred = ", ".join(str(n) for n in model.preferred_batch_size)
-    lines = [f"# {line}" for line in model.about.splitlines()]
+    lines = [f"# {_printable(line)}" for line in model.about.splitlines()]
     lines += [
         f'name: "{model.name}"',
         'platform: "onnxruntime_onnx"',
@@ -57,7 +67,7 @@ def write_config(models_dir: Path, model: ModelDescription) -> Path:
     """Write ``<models_dir>/<name>/config.pbtxt``; return its path."""
     path = models_dir / model.name / "config.pbtxt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(config_text(model))
+    path.write_text(config_text(model), encoding="utf-8")
     return path
 
 
@@ -70,4 +80,8 @@ def _tensors(kind: str, specs: tuple[TensorSpec, ...]) -> list[str]:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return _printable(value).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
