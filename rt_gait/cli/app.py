@@ -9,6 +9,7 @@ import typer
 
 from rt_gait import __version__
 from rt_gait.cli.gallery import gallery_app
+from rt_gait.cli.models import models_app
 from rt_gait.errors import UsageError
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(gallery_app, name="gallery")
+app.add_typer(models_app, name="models")
 
 _IN, _OUT, _WHO = "Input", "Output", "Recognition"
 

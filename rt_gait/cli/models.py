@@ -1,0 +1,181 @@
+"""``rt-gait models``: what the model repository holds, and importing into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rt_gait.errors import ExitCode, ModelError, RtGaitError, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from rt_gait.serving.repository import ModelInfo
+
+models_app = typer.Typer(help="List, show, check or import models.")
+
+Folder = Annotated[
+    Path | None, typer.Option("--models", help="Models folder (default: that of the settings)")
+]
+_NOT_SCORED = (
+    "no thresholds are known for it: find known_score, candidate_score and margin on videos of "
+    "your own and set them in the --config file, or as RT_GAIT_KNOWN_SCORE and so on "
+    "(docs/models.md)"
+)
+
+
+def models_folder(given: Path | None) -> Path:
+    """Return the model repository to use: the one given, or that of the settings.
+
+    Raises:
+        UsageError: it is no folder.
+    """
+    from rt_gait.config import load_settings
+
+    folder = load_settings(None, models_dir=given).models_dir
+    if not folder.is_dir():
+        raise UsageError(f"the models folder does not exist: {folder}")
+    return folder
+
+
+@models_app.command("list")
+def list_models(models: Folder = None) -> None:
+    """List the models."""
+    from rt_gait.serving.repository import model_names
+
+    folder = models_folder(models)
+    names = model_names(folder)
+    if not names:
+        typer.echo(f"no models in {folder}", err=True)
+        return
+    table = _table("name", "modality", "MB", "frames", "Hz", "trained on")
+    for name in names:
+        table.add_row(name, *_row(folder, name))
+    _print(table)
+
+
+@models_app.command()
+def show(name: Annotated[str, typer.Argument(help="Model")], models: Folder = None) -> None:
+    """Show what is known of a model."""
+    from rt_gait.serving.repository import load_info
+
+    info = load_info(models_folder(models), name)
+    table = _table("", "")
+    table.show_header = False
+    table.add_row("model", info.key)
+    table.add_row("file", f"{info.onnx_path} ({_megabytes(info)} MB)")
+    table.add_row("largest batch", str(info.max_batch_size))
+    for kind, specs in (("input", info.inputs), ("output", info.outputs)):
+        for spec in specs:
+            table.add_row(kind, f"{spec.name} {spec.data_type} {list(spec.dims)}")
+    for key, value in sorted(info.parameters.items()):
+        table.add_row(key, value)
+    _print(table)
+    if info.parameters.get("modality") == "silhouette" and "known_score" not in info.parameters:
+        typer.echo(_NOT_SCORED, err=True)
+
+
+@models_app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="Models (default: all)")] = None,
+    models: Folder = None,
+) -> None:
+    """Run a batch through models and compare with their configurations."""
+    from rt_gait.serving.repository import model_names
+
+    folder = models_folder(models)
+    failed = False
+    for name in names or model_names(folder):
+        try:
+            _check(folder, name)
+        except RtGaitError as error:
+            failed = True
+            typer.echo(f"BAD {name}: {error}")
+        else:
+            typer.echo(f"ok  {name}")
+    if failed:
+        raise typer.Exit(ExitCode.MODEL)
+
+
+@models_app.command("import")
+def import_model(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint written by OpenGait (.pt)")],
+    arch: Annotated[
+        str,
+        typer.Option(help="gaitset, gaitbase, deepgaitv2-2d, deepgaitv2-3d or deepgaitv2-p3d"),
+    ],
+    name: Annotated[str, typer.Option(help="Of the new model")],
+    models: Folder = None,
+    frames: Annotated[int, typer.Option(min=1, max=720, help="Of a window")] = 30,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model")] = False,
+) -> None:
+    """Turn an OpenGait checkpoint into a model; its own terms of use apply."""
+    folder = models_folder(models)
+    try:
+        from rt_gait.training.published.importer import import_checkpoint
+    except ImportError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing not in ("torch", "onnx"):
+            raise
+        raise UsageError(f"{missing} is not installed: pip install 'rt-gait[train]'") from error
+    done = import_checkpoint(
+        checkpoint, arch, name, models_dir=folder, frames=frames, overwrite=overwrite
+    )
+    typer.echo(
+        f"{done.folder}: {done.parameters / 1e6:.2f} M parameters; ONNX Runtime and torch differ "
+        f"by {done.difference:.1e}"
+    )
+    typer.echo(_NOT_SCORED, err=True)
+
+
+def _row(folder: Path, name: str) -> list[str]:
+    from rt_gait.serving.repository import load_info
+
+    try:
+        info = load_info(folder, name)
+    except ModelError as error:
+        return ["BAD", "", "", "", str(error)]
+    known = info.parameters
+    untrained = known.get("untrained") == "true"
+    return [
+        known.get("modality", ""),
+        _megabytes(info),
+        known.get("frames", ""),
+        known.get("cadence_hz", ""),
+        "untrained" if untrained else known.get("training_data", ""),
+    ]
+
+
+def _megabytes(info: ModelInfo) -> str:
+    path = info.onnx_path
+    return f"{path.stat().st_size / 1e6:.1f}" if path.is_file() else "missing"
+
+
+def _check(folder: Path, name: str) -> None:
+    from rt_gait.gait.embedder import window_shape
+    from rt_gait.gait.inputs import silhouette_input
+    from rt_gait.serving.check import check_model
+    from rt_gait.serving.repository import load_info
+
+    info = load_info(folder, name)
+    if info.text("modality") == "silhouette":
+        window_shape(info)
+        silhouette_input(info)
+    check_model(info)
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    Console(soft_wrap=False, highlight=False, markup=False).print(table)
