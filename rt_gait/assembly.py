@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from rt_gait.config import Settings
 from rt_gait.detect.detector import open_detector
-from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info, window_shape
+from rt_gait.errors import UsageError
+from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info, is_untrained, window_shape
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
@@ -16,6 +17,8 @@ from rt_gait.identity.records import TemplateKey
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import ModelInfo
 
+NOBODY = Thresholds(known=1, candidate=1, margin=0)
+"""For comparing with nobody."""
 DETECTOR_MIN_SCORE = 0.3
 """Weaker detections do more harm than good: on PETS09-S2L1 they cost more swaps than they heal."""
 
@@ -30,6 +33,8 @@ class Assembled:
     names: Mapping[str, str] = field(default_factory=dict)
     """Subject id to name."""
     gallery_revision: int | None = None
+    warning: str | None = None
+    """What users must be told before they believe a result."""
 
 
 def assemble(settings: Settings) -> Assembled:
@@ -39,8 +44,9 @@ def assemble(settings: Settings) -> Assembled:
         UsageError: a name or a threshold is wrong, or the gallery is of other models.
         ModelError: a model cannot be loaded.
     """
-    info = gait_model_info(settings.models_dir, settings.model)
+    info = gait_model_info(settings.models_dir, settings.model, ("silhouette", "flow"))
     window_shape(info)
+    warning = _check_trained(settings, info)
     limits = thresholds(settings, info)
     path = settings.gallery
     with nullcontext() if path is None else Gallery.open(path, read_only=True) as gallery:
@@ -52,6 +58,8 @@ def assemble(settings: Settings) -> Assembled:
         )
         key = TemplateKey(model=info.key, segmenter=detector.key)
         templates = Templates.none() if gallery is None else gallery.templates(key)
+        if limits is None:
+            templates, limits = Templates.none(), NOBODY
         names = {} if gallery is None else gallery.names()
         revision = None if gallery is None else gallery.revision
     pipeline = Pipeline(
@@ -60,16 +68,18 @@ def assemble(settings: Settings) -> Assembled:
         embedder=OnnxGaitEmbedder(info),
         identifier=Identifier(templates, limits),
     )
-    return Assembled(pipeline, key, info, names, revision)
+    return Assembled(pipeline, key, info, names, revision, warning)
 
 
-def thresholds(settings: Settings, info: ModelInfo) -> Thresholds:
-    """Return the user's thresholds, or those the model came with.
+def thresholds(settings: Settings, info: ModelInfo) -> Thresholds | None:
+    """Return the user's thresholds, or those the model came with; an untrained one has none.
 
     Raises:
         UsageError: they contradict one another.
         ModelError: the model has none.
     """
+    if is_untrained(info) and not _thresholds_given(settings):
+        return None
 
     def pick(given: float | None, parameter: str) -> float:
         return info.number(parameter) if given is None else given
@@ -78,4 +88,30 @@ def thresholds(settings: Settings, info: ModelInfo) -> Thresholds:
         known=pick(settings.known_score, "known_score"),
         candidate=pick(settings.candidate_score, "candidate_score"),
         margin=pick(settings.margin, "margin"),
+    )
+
+
+def _thresholds_given(settings: Settings) -> bool:
+    return None not in (settings.known_score, settings.candidate_score, settings.margin)
+
+
+def _check_trained(settings: Settings, info: ModelInfo) -> str | None:
+    """Return the warning that goes with an untrained model.
+
+    Raises:
+        UsageError: nobody asked for it by name.
+    """
+    if not is_untrained(info):
+        return None
+    if "model" not in settings.model_fields_set:
+        raise UsageError(
+            f"the default gait model {info.name!r} is untrained and cannot tell people apart; "
+            f"choose another, or say --model {info.name} to run it all the same"
+        )
+    told = f"gait model {info.name!r} is untrained and cannot tell people apart: "
+    if _thresholds_given(settings):
+        return told + "the names it gives mean nothing"
+    return (
+        told + "nobody is compared with the gallery; to compare all the same, "
+        "give --known-score, --candidate-score and --margin"
     )

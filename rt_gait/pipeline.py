@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from rt_gait.detect.detector import Detector
 from rt_gait.gait.embedder import GaitEmbedder
+from rt_gait.gait.encoder import encoder_for
 from rt_gait.gait.quality import usable_mask
 from rt_gait.gait.silhouette import normalise
 from rt_gait.gait.windows import WindowBuilder
@@ -81,6 +82,7 @@ class Pipeline:
         self._tracker = tracker
         self._embedder = embedder
         self._identifier = identifier
+        self._encoder = encoder_for(embedder.info)
         self._windows = WindowBuilder(embedder.shape)
         self._clock = clock
         self._lives: dict[int, _Life] = {}
@@ -177,7 +179,8 @@ class Pipeline:
 
     def _due_windows(self, frame: Frame, silhouettes: tuple[Silhouette, ...]) -> list[Window]:
         self._windows.tick(frame.time_secs)
-        return [window for s in silhouettes for window in self._windows.add(s)]
+        steps = self._encoder.encode(frame, silhouettes)
+        return [window for step in steps for window in self._windows.add(step)]
 
     @contextmanager
     def _timed(self, stage: str, stage_secs: dict[str, float]) -> Iterator[None]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
+HalfArray: TypeAlias = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,14 +115,29 @@ class Silhouette:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FlowField:
+    """A person's optical flow from the frame before to this one."""
+
+    track_id: int
+    time_secs: float
+    """Of the later frame."""
+    pixels: HalfArray
+    """[60, 60, 2] float16: motion right and down, in heights of the person a second."""
+
+
+Step: TypeAlias = Silhouette | FlowField
+"""What windows are made of."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """A stretch of one track at the cadence of a gait model."""
 
     track_id: int
     start_secs: float
     end_secs: float
-    pixels: UInt8Array
-    """[T, 64, 44] uint8."""
+    pixels: UInt8Array | HalfArray
+    """[T, 64, 44] uint8 of silhouettes, or [T, 60, 60, 2] float16 of flow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

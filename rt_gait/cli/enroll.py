@@ -15,7 +15,7 @@ import numpy as np
 from rt_gait.assembly import Assembled, assemble
 from rt_gait.cli.gallery import DEFAULT_GALLERY
 from rt_gait.cli.progress import Progress
-from rt_gait.cli.run import new_builder
+from rt_gait.cli.run import new_builder, warn
 from rt_gait.config import load_settings
 from rt_gait.errors import ExitCode, RtGaitError, UsageError
 from rt_gait.identity.gallery import Gallery
@@ -67,6 +67,7 @@ def enroll_command(
         # With a gallery that exists, so that one of other models is refused at once.
         held = path if path.exists() else None
         assembled = assemble(settings.model_copy(update={"gallery": held}))
+        warn(assembled)
         collector = Collector()
         with Progress(source.info) as progress:
             report = Runner(

@@ -41,9 +41,16 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
         video=settings.video, camera=settings.camera, frame_rate=settings.fps
     ) as source:
         assembled = assemble(settings)
+        warn(assembled)
         report = _run(settings, assembled, source)
     _summarise(report, settings, assembled)
     return report.exit_code
+
+
+def warn(assembled: Assembled) -> None:
+    """Say what must be known before results are believed."""
+    if assembled.warning is not None:
+        sys.stderr.write(f"warning: {assembled.warning}\n")
 
 
 def _run(settings: Settings, assembled: Assembled, source: Source) -> RunReport:

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from rt_gait.errors import ModelError, UsageError
-from rt_gait.gait.inputs import Batch, silhouette_input
+from rt_gait.gait.flow import SIDE_PX
+from rt_gait.gait.inputs import Batch, model_input
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.gait.stream import StreamNetwork
 from rt_gait.gait.windows import WindowShape
@@ -19,6 +20,9 @@ from rt_gait.types import Embedding, Window
 
 STRIDES_PER_WINDOW = 3
 """Windows of a track start every third of a window: 0.4 s at 30 frames of 25 Hz."""
+
+
+_NOUNS = {"silhouette": "silhouettes", "flow": "flow"}
 
 
 class GaitEmbedder(Protocol):
@@ -35,37 +39,52 @@ class GaitEmbedder(Protocol):
         ...
 
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:
-        """Embed windows [T, 64, 44], in order, as many in one request as the model allows."""
+        """Embed windows, in order, as many in one request as the model allows."""
         ...
 
 
-def gait_model_info(models_dir: Path, name: str) -> ModelInfo:
-    """Read the configuration of a gait model that takes silhouettes.
+def gait_model_info(
+    models_dir: Path, name: str, modalities: Sequence[str] = ("silhouette",)
+) -> ModelInfo:
+    """Read the configuration of a gait model.
+
+    Args:
+        models_dir: the model repository.
+        name: of the model.
+        modalities: what there is for the model to take; ``silhouette``, ``flow``.
 
     Raises:
         UsageError: there is no such model, or it is something else.
         ModelError: its configuration is broken.
     """
     info = load_info(models_dir, name)
-    if info.text("modality") != "silhouette":
-        fitting = ", ".join(model_names(models_dir, "silhouette")) or "none"
+    if info.text("modality") not in modalities:
+        fitting = ", ".join(n for m in modalities for n in model_names(models_dir, m)) or "none"
+        wanted = " or ".join(_NOUNS[m] for m in modalities)
         raise UsageError(
-            f"{name!r} takes {info.text('modality')}, not silhouettes; gait models: {fitting}"
+            f"{name!r} takes {info.text('modality')}, not {wanted}; gait models: {fitting}"
         )
     return info
+
+
+def is_untrained(info: ModelInfo) -> bool:
+    """Whether a model says of itself that its weights are random."""
+    return info.parameters.get("untrained") == "true"
 
 
 def window_shape(info: ModelInfo) -> WindowShape:
     """Return the windows a model wants.
 
     Raises:
-        ModelError: its configuration asks for silhouettes of another size.
+        ModelError: its configuration asks for silhouettes, or flow, of another size.
     """
+    modality = info.text("modality")
     size = (int(info.number("height")), int(info.number("width")))
-    if size != (HEIGHT_PX, WIDTH_PX):
+    made = (SIDE_PX, SIDE_PX) if modality == "flow" else (HEIGHT_PX, WIDTH_PX)
+    if size != made:
         raise ModelError(
-            f"model {info.name!r} wants silhouettes of {size[0]}x{size[1]} pixels; "
-            f"rt-gait makes {HEIGHT_PX}x{WIDTH_PX}"
+            f"model {info.name!r} wants {_NOUNS.get(modality, modality)} of {size[0]}x{size[1]} "
+            f"pixels; rt-gait makes {made[0]}x{made[1]}"
         )
     frames, cadence_hz = int(info.number("frames")), info.number("cadence_hz")
     if frames < 1 or cadence_hz <= 0:
@@ -92,7 +111,7 @@ class OnnxGaitEmbedder:
         self._network = _network(info)
 
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:
-        """Embed windows [T, 64, 44], in order, as many in one request as the model allows."""
+        """Embed windows, in order, as many in one request as the model allows."""
         embeddings: list[Embedding] = []
         size = max(self.info.max_batch_size, 1)
         for start in range(0, len(windows), size):
@@ -108,7 +127,7 @@ class OnnxGaitEmbedder:
 
 class _WholeNetwork:
     def __init__(self, info: ModelInfo) -> None:
-        self._batch = silhouette_input(info)
+        self._batch = model_input(info)
         self._model = OnnxModel(info.onnx_path, info)
 
     def run(self, windows: Sequence[Window]) -> Batch:

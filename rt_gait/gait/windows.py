@@ -1,7 +1,7 @@
-"""Cutting tracks into windows of silhouettes, in time instead of frames.
+"""Cutting tracks into windows of silhouettes or flow, in time instead of frames.
 
 A gait model sees a person at one cadence (say 25 Hz) whatever the camera's frame rate: each step
-of the window takes the silhouette nearest in time. No window reaches over a gap.
+of the window takes what is nearest in time. No window reaches over a gap.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from statistics import median
 
 import numpy as np
 
-from rt_gait.types import Silhouette, Window
+from rt_gait.types import Step, Window
 
 GAP_FRAMES = 3
-"""Two silhouettes missing in a row may be bridged, three may not ..."""
+"""Two steps missing in a row may be bridged, three may not ..."""
 GAP_LEAST_SECS = 0.1
 GAP_MOST_SECS = 0.5
 """... but a tenth of a second always, and never more than half a walking step."""
@@ -39,14 +39,14 @@ class WindowShape:
 
 @dataclass
 class _Run:
-    """Silhouettes of one track without a gap."""
+    """Silhouettes or flow of one track without a gap."""
 
-    silhouettes: deque[Silhouette] = field(default_factory=deque)
+    held: deque[Step] = field(default_factory=deque)
     next_start_secs: float = 0.0
 
 
 class WindowBuilder:
-    """Collects silhouettes and gives out windows as they fall due."""
+    """Collects silhouettes or flow and gives out windows as they fall due."""
 
     def __init__(self, shape: WindowShape) -> None:
         self._shape = shape
@@ -62,20 +62,20 @@ class WindowBuilder:
 
     @property
     def longest_gap_secs(self) -> float:
-        """The longest time without a silhouette that a window may bridge."""
+        """The longest time without a step that a window may bridge."""
         step_secs = median(self._steps_secs) if self._steps_secs else 0.0
         return min(max(GAP_FRAMES * step_secs * 1.01, GAP_LEAST_SECS), GAP_MOST_SECS)
 
-    def add(self, silhouette: Silhouette) -> list[Window]:
-        """Take the next silhouette of a track; return the windows that it completes."""
-        run = self._runs.get(silhouette.track_id)
-        gap_secs = silhouette.time_secs - run.silhouettes[-1].time_secs if run else 0.0
+    def add(self, step: Step) -> list[Window]:
+        """Take the next step of a track; return the windows that it completes."""
+        run = self._runs.get(step.track_id)
+        gap_secs = step.time_secs - run.held[-1].time_secs if run else 0.0
         if run is None or not 0 <= gap_secs <= self.longest_gap_secs:
-            run = self._runs[silhouette.track_id] = _Run(next_start_secs=silhouette.time_secs)
-        run.silhouettes.append(silhouette)
+            run = self._runs[step.track_id] = _Run(next_start_secs=step.time_secs)
+        run.held.append(step)
 
         windows = []
-        while run.next_start_secs + self._shape.span_secs <= silhouette.time_secs + 1e-6:
+        while run.next_start_secs + self._shape.span_secs <= step.time_secs + 1e-6:
             windows.append(self._cut(run))
             run.next_start_secs += self._shape.stride_secs
             self._trim(run)
@@ -92,7 +92,7 @@ class WindowBuilder:
         self._last_tick_secs = None
 
     def _cut(self, run: _Run) -> Window:
-        held = list(run.silhouettes)
+        held = list(run.held)
         times = np.array([s.time_secs for s in held])
         steps = run.next_start_secs + np.arange(self._shape.frames) / self._shape.cadence_hz
         after = np.searchsorted(times, steps).clip(0, len(times) - 1)
@@ -106,6 +106,6 @@ class WindowBuilder:
         )
 
     def _trim(self, run: _Run) -> None:
-        """Forget silhouettes older than the next window, but the one just before its start."""
-        while len(run.silhouettes) > 1 and run.silhouettes[1].time_secs <= run.next_start_secs:
-            run.silhouettes.popleft()
+        """Forget what is older than the next window, but the one just before its start."""
+        while len(run.held) > 1 and run.held[1].time_secs <= run.next_start_secs:
+            run.held.popleft()

@@ -9,13 +9,14 @@ from rt_gait.errors import UsageError
 from rt_gait.gait.windows import WindowShape
 from rt_gait.identity.matching import Templates
 from rt_gait.pipeline import STAGES
+from rt_gait.serving.repository import default_models_dir, load_info
 from rt_gait.types import Embedding, Window
 
 
 class FixedEmbedder:
     """One and the same vector for everybody."""
 
-    info = None
+    info = load_info(default_models_dir(), "gei")
     shape = WindowShape(30, 25.0, 0.4)
 
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:

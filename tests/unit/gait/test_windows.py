@@ -93,4 +93,4 @@ def test_no_window_ever_bridges_more_than_the_longest_gap(steps: list[float]) ->
 def test_memory_is_bounded_by_the_window(count: int) -> None:
     builder = WindowBuilder(SHAPE)
     feed([i / 25 for i in range(count)], builder)
-    assert len(builder._runs[1].silhouettes) <= 31
+    assert len(builder._runs[1].held) <= 31

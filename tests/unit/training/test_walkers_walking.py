@@ -252,7 +252,7 @@ def test_a_subject_stays_the_same_whatever_else_is_asked_for() -> None:
         )
     population = Population(1, free_sessions(1, 1))
     orders = (Order({"test": n}, population, views=1, frames=4) for n in (1, 3))
-    one, other = (next(subjects(o, "test", 0, "cpu")) for o in orders)
+    one, other = (next(subjects(o, 0, "cpu")) for o in orders)
     assert one[0][0] == other[0][0]
     np.testing.assert_array_equal(one[0][1], other[0][1])
 
