@@ -2,15 +2,13 @@
 
 A :class:`Figure` is the body's (dressed) mesh and its :class:`Part` objects joined. Parts may hang
 from bones of their own, :class:`Follower`, which trail the skeleton: cloth swings, bags stay
-upright. A walk put on a figure is a :class:`Loop`: one affine transform for every bone and
-frame, which any number of cameras then sample (:meth:`Loop.vertices`).
+upright. A walk put on a figure is a :class:`Loop`: one affine transform for every bone and frame.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +17,7 @@ from .body.bodies import BodyMesh
 from .gait.contact import joints
 from .gait.motion import Gait
 from .gait.rotations import hanging_turn
-
-if TYPE_CHECKING:
-    import torch
+from .puppet import Puppet, few
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -154,62 +150,21 @@ class Loop:
             gait.stride,
         )
 
-    def vertices(self, times: torch.Tensor) -> torch.Tensor:
-        """Positions (N, V, 3) float32 in the walk's ground frame at ``times`` (N,) seconds.
-
-        Travel since time 0 is kept: y falls by the stride at every loop. Feet are planted on bare
-        soles; where a shoe's edge would sink into the ground it is pressed flat.
-        """
-        import torch
-
-        device, count = times.device, len(self.transforms) - 1
-        table = torch.from_numpy(self.transforms).to(device)
-        turns = times.double() / self.period_s
-        loops = torch.floor(turns)
-        phase = (turns - loops) * count
-        low = phase.long().clamp_(max=count - 1)
-        share = (phase - low).float()[:, None, None, None]
-        affine = table[low] * (1 - share) + table[low + 1] * share
-        travel = loops[:, None] * torch.from_numpy(self.stride).to(device)
-        affine[..., 3] += travel.float()[:, None]
-        posed = skin(self.figure, affine)
-        posed[..., 2].clamp_(min=0.0)
-        return posed
-
-
-def skin(figure: Figure, affine: torch.Tensor) -> torch.Tensor:
-    """Posed vertices (N, V, 3) of the figure under its bones' transforms (N, J + K, 3, 4).
-
-    Weights and rest positions make one matrix (V, 4 (J + K)), which is sparse: a few bones move a
-    vertex. Processors take it as it is; on a GPU the dense product is faster.
-    """
-    import torch
-
-    moves = affine.permute(1, 3, 0, 2).flatten(2).flatten(0, 1)
-    if affine.device.type == "cpu":
-        posed = torch.from_numpy(_mover(figure) @ moves.contiguous().numpy())
-    else:
-        posed = _on_gpu(figure, str(affine.device)) @ moves
-    return posed.view(len(figure.vertices), len(affine), 3).transpose(0, 1)
-
-
-@lru_cache(maxsize=4)
-def _mover(figure: Figure) -> Any:
-    from scipy import sparse
-
-    rest = np.pad(figure.vertices, ((0, 0), (0, 1)), constant_values=1.0)
-    full = figure.weights[:, :, None] * rest[:, None].astype(np.float32)
-    return sparse.csr_matrix(full.reshape(len(rest), -1))
-
-
-@lru_cache(maxsize=8)
-def _on_gpu(figure: Figure, device: str) -> torch.Tensor:
-    import torch
-
-    weights = torch.from_numpy(figure.weights).to(device)
-    rest = torch.from_numpy(figure.vertices.astype(np.float32)).to(device)
-    ones = torch.ones(len(rest), 1, device=device)
-    return (weights[:, :, None] * torch.cat([rest, ones], 1)[:, None]).flatten(1)
+    @cached_property
+    def puppet(self) -> Puppet:
+        """The walk without what only pictures in colour need."""
+        figure = self.figure
+        bones, weights = few(figure.weights)
+        return Puppet(
+            figure.vertices.astype(np.float32),
+            figure.faces.astype(np.int32),
+            figure.person,
+            bones,
+            weights,
+            self.transforms,
+            self.period_s,
+            self.stride,
+        )
 
 
 def _trail(turn: Array, follower: Follower, period_s: float) -> Array:

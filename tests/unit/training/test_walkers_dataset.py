@@ -119,12 +119,12 @@ def test_batches_are_faster_than_drawing_them(folder: Path) -> None:
     for _ in range(20):
         found.batch(rng, 16, 4, 30)
     reading = (time.perf_counter() - begin) / (20 * 16 * 4 * 30)
-    from rt_gait.training.walkers.data.filming import film
+    from rt_gait.training.walkers.data.filming import Shot, film
 
     walk = order().population.recordings("train", 0)[0]
     takes = free_takes(np.random.default_rng(1), 2, 10, 1.3)
     begin = time.perf_counter()
-    film(walk, takes, NoiseModel(), "cpu")
+    film([Shot.of(walk, takes)], NoiseModel(), "cpu")
     assert reading * 10 < (time.perf_counter() - begin) / 20
 
 
@@ -144,15 +144,16 @@ def test_an_interrupted_data_set_leaves_nothing(tmp_path: Path) -> None:
 def test_neighbours_are_nobody_in_the_data_set() -> None:
     pytest.importorskip("torch", reason="silhouettes are drawn with torch")
     pytest.importorskip("anny", reason="bodies come from Anny")
-    from rt_gait.training.walkers.data.filming import _passer_by, film
+    from rt_gait.training.walkers.data.filming import Shot, _passer_by, film
 
     walk, other = order().population.recordings("train", 0)[0], _passer_by(7, "train", 0)
     assert other.labels["subject"] == "train passing-00000"
     assert other.labels["stature_m"] != walk.labels["stature_m"]
     takes = laboratory_takes(np.random.default_rng(1), np.array([90.0]), 20)
     near = NoiseModel(merge=0.5, merge_s=5.0)
-    alone, _ = film(walk, takes, near, "cpu")
-    beside, _ = film(walk, takes, near, "cpu", other)
+    shots = [Shot.of(walk, takes)]
+    alone, _ = film(shots, near, "cpu")
+    beside, _ = film(shots, near, "cpu", [other.loop.puppet])
     assert (beside.astype(int) - alone).max() == 255
 
 
@@ -270,12 +271,11 @@ def test_a_laboratory_has_the_views_asked_for() -> None:
     takes = laboratory_takes(np.random.default_rng(2), np.array([90.0, 0.0]), 10)
     view = np.degrees(takes.heading + np.arctan2(takes.x_m, takes.y_m))
     np.testing.assert_allclose(view, [90.0, 0.0], atol=1e-9)
-    from rt_gait.training.walkers.data.filming import _row
-    from rt_gait.training.walkers.data.population import Recording
+    from rt_gait.training.walkers.data.filming import Shot, _row
 
     many = laboratory_takes(np.random.default_rng(3), np.zeros(200), 10)
-    nobody = Recording(None, {}, 0)  # type: ignore[arg-type]
-    assert {_row(nobody, many, k)["view_deg"] for k in range(200)} == {0.0}
+    nobody = Shot(None, many, {}, 0)  # type: ignore[arg-type]
+    assert {_row(nobody, k)["view_deg"] for k in range(200)} == {0.0}
     np.testing.assert_allclose(np.diff(takes.times_s, axis=1), 0.04, atol=1e-9)
 
 

@@ -129,16 +129,16 @@ def test_masks_too_small_are_not_kept() -> None:
 
 def test_a_loop_carries_on_where_it_began() -> None:
     loop = Loop.of(Figure.join(box(), box().vertices), gliding(sway=0.2))
-    at = loop.vertices(torch.tensor([0.3, 1.3, 2.3], dtype=torch.float64)).numpy()
+    at = loop.puppet.vertices(torch.tensor([0.3, 1.3, 2.3], dtype=torch.float64)).numpy()
     np.testing.assert_allclose(at[1] - at[0], np.tile([0, -1.2, 0], (8, 1)), atol=1e-5)
     np.testing.assert_allclose(at[2] - at[0], np.tile([0, -2.4, 0], (8, 1)), atol=1e-5)
-    before = loop.vertices(torch.tensor([0.999, 1.001], dtype=torch.float64)).numpy()
+    before = loop.puppet.vertices(torch.tensor([0.999, 1.001], dtype=torch.float64)).numpy()
     assert np.abs(before[1] - before[0]).max() < 0.01
 
 
 def test_nothing_sinks_into_the_ground() -> None:
     loop = Loop.of(Figure.join(box(), box().vertices), gliding(sway=0.4))
-    posed = loop.vertices(torch.arange(40, dtype=torch.float64) / 40).numpy()
+    posed = loop.puppet.vertices(torch.arange(40, dtype=torch.float64) / 40).numpy()
     assert posed[..., 2].min() == 0.0
     assert np.abs(np.diff(posed[:, 0, 2])).max() > 0.0
 
@@ -154,7 +154,7 @@ def test_followers_hang_upright_or_trail_behind() -> None:
         figure = Figure.join(mesh, mesh.vertices, (part,))
         assert figure.part.tolist() == [0] * 8 + [1] * 8
         loop = Loop.of(figure, swing)
-        return loop.vertices(torch.arange(40, dtype=torch.float64) / 40).numpy()[:, 8:]
+        return loop.puppet.vertices(torch.arange(40, dtype=torch.float64) / 40).numpy()[:, 8:]
 
     upright = stick(0.0, 0.0)
     np.testing.assert_allclose(upright[:, 1, 2] - upright[:, 0, 2], 0.1, atol=1e-6)
@@ -171,14 +171,14 @@ def test_nearer_walkers_hide_those_behind() -> None:
     camera = Camera(160, 120, 200.0, 1.0, 0.0)
     paths = [Path(0.0, 8.0, np.pi / 2), Path(0.0, 5.0, -np.pi / 2)]
     times = np.array([0.0, 1.0])
-    maps = instance_maps([(loop, p) for p in paths], camera, times, "cpu").numpy()
+    maps = instance_maps([(loop.puppet, p) for p in paths], camera, times, "cpu").numpy()
     assert maps.shape == (2, 120, 160)
     assert maps[0, 60, 80] == 2 and (maps[0] == 1).sum() < 0.2 * (maps[1] == 1).sum()
     column = [np.nonzero(maps[1] == k)[1].mean() for k in (1, 2)]
     assert column[0] == pytest.approx(80 + 200 * 1.2 / 8, abs=2)
     assert column[1] == pytest.approx(80 - 200 * 1.2 / 5, abs=2)
     with pytest.raises(ValueError, match="at most 255 walkers"):
-        instance_maps([(loop, paths[0])] * 256, camera, times, "cpu")
+        instance_maps([(loop.puppet, paths[0])] * 256, camera, times, "cpu")
 
 
 def test_crops_are_the_whole_frame_cut_out() -> None:
@@ -190,13 +190,15 @@ def test_crops_are_the_whole_frame_cut_out() -> None:
         "height_m": 2.0, "pitch": 0.2, "width_px": 160.0, "tall_px": 120.0,
     }  # fmt: skip
     times = np.arange(5)[None] / 10
-    taken = crops(loop, Takes(times_s=times, **{k: np.array([v]) for k, v in one.items()}), "cpu")
+    taken = crops(
+        loop.puppet, Takes(times_s=times, **{k: np.array([v]) for k, v in one.items()}), "cpu"
+    )
     assert taken.whole.all()
     camera = Camera(160, 120, 180.0, 2.0, 0.2)
-    walk = loop.vertices(torch.from_numpy(times[0]))
+    walk = loop.puppet.vertices(torch.from_numpy(times[0]))
     walk[..., 1] += 1.2 * times.mean()
     path = Path(0.4, 6.0, 1.2, 0.1)
-    shifted = instance_maps([(loop, path)], camera, times[0], "cpu")
+    shifted = instance_maps([(loop.puppet, path)], camera, times[0], "cpu")
     assert shifted.any()
     for k in range(5):
         pixel, _ = camera.project(path.bend(walk[k].numpy().astype(float)))
@@ -225,7 +227,7 @@ def test_an_umbrella_hides_but_is_not_the_person() -> None:
                "focal_px": 180.0, "height_m": 1.0, "pitch": 0.0, "width_px": 160.0,
                "tall_px": 120.0}  # fmt: skip
         takes = Takes(times_s=np.zeros((1, 1)), **{k: np.array([v]) for k, v in one.items()})
-        taken = crops(loop, takes, "cpu")
+        taken = crops(loop.puppet, takes, "cpu")
         masks.append((taken.masks[0, 0].numpy(), float(taken.walker_px[0])))
     (hidden, short), (carried, tall) = masks
     assert hidden.sum() < carried.sum()
@@ -243,7 +245,30 @@ def test_walkers_cut_by_the_frame_are_not_kept() -> None:
         "height_m": np.full(2, 1.0), "pitch": np.zeros(2), "width_px": np.full(2, 160.0),
         "tall_px": np.full(2, 120.0), "x_m": np.array([0.0, 2.6]), "y_m": np.full(2, 6.0),
     }  # fmt: skip
-    taken = crops(loop, Takes(times_s=np.tile(np.arange(4) / 20, (2, 1)), **some), "cpu")
+    taken = crops(loop.puppet, Takes(times_s=np.tile(np.arange(4) / 20, (2, 1)), **some), "cpu")
     pictures, kept = silhouettes(taken)
     assert kept[0].all() and not kept[1].any()
     assert pictures[0].amax() == 255
+
+
+def test_kernels_draw_what_processors_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("triton", reason="kernels need Triton, which comes with torch for CUDA")
+    if not torch.cuda.is_available():
+        monkeypatch.setenv("TRITON_INTERPRET", "1")
+    from rt_gait.training.walkers.silhouettes.coverage import cover
+    from rt_gait.training.walkers.silhouettes.kernels import cover as kernel
+    from rt_gait.training.walkers.silhouettes.kernels import film
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    puppet = Loop.of(Figure.join(box(), box().vertices), gliding(sway=0.2)).puppet
+    walked = puppet.vertices(torch.tensor([0.1, 0.4], dtype=torch.float64))
+    path, camera = Path(0.4, 6.0, 1.2, 0.1), Camera(160, 120, 180.0, 2.0, 0.2)
+    view = (0.4, 6.0, 1.2, 0.1, 180.0, 2.0, 0.2, 80.0, 60.0)
+    pixels = film(walked.to(device), tuple(torch.full((2,), v, device=device) for v in view))
+    expected = [camera.project(path.bend(w.numpy().astype(float)))[0] for w in walked]
+    np.testing.assert_allclose(pixels.cpu(), expected, atol=1e-3)
+    low = torch.tensor([[30.0, 10.0], [20.0, 0.0]], device=device)
+    masks = kernel(pixels, torch.from_numpy(puppet.faces).to(device), low, 70, 60)
+    moved = (pixels - low[:, None]).cpu()
+    assert torch.equal(masks.cpu(), cover(moved, torch.from_numpy(SIDES), 70, 60))
+    assert masks.sum() > 500

@@ -16,7 +16,7 @@ from rt_gait.training.walkers.body.bodies import AnnyRig, BodyMesh, anny_rig, dr
 from rt_gait.training.walkers.data.filming import subjects
 from rt_gait.training.walkers.data.order import Order
 from rt_gait.training.walkers.data.population import Population, free_sessions
-from rt_gait.training.walkers.figure import Loop, skin
+from rt_gait.training.walkers.figure import Loop
 from rt_gait.training.walkers.gait import rotations as rot
 from rt_gait.training.walkers.gait.canonical import describe
 from rt_gait.training.walkers.gait.clearance import clear_arms, part_legs
@@ -199,8 +199,12 @@ def soles(seed: int, rig: AnnyRig) -> Soles:
     mesh, session = rig.mesh(body), draw_session(seed, body)
     figure = dress_figure(mesh, session)
     gait = hold(put_on(MODEL.trial(MODEL.style(seed), seed), mesh), mesh, session)
-    affine = torch.from_numpy(Loop.of(figure, gait).transforms)
-    posed = skin(figure, affine).numpy().astype(float)[:, : len(mesh.vertices)]
+    puppet = Loop.of(figure, gait).puppet
+    posed = (
+        puppet.skin(torch.from_numpy(puppet.transforms))
+        .numpy()
+        .astype(float)[:, : len(mesh.vertices)]
+    )
     slip, height, bearing = [], [], []
     for k, side in enumerate("LR"):
         foot = np.array([b.startswith(("foot", "toe")) and b[-1] == side for b in mesh.bones])

@@ -14,9 +14,10 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ import numpy as np
 from rt_gait import __version__
 
 from ..command import check_new_folder
-from .filming import UInt8, film_subject, in_order
+from .filming import Sequence, UInt8, subjects
 from .order import Order
 
-#: Subjects in one shard, which one process films and writes.
-SHARD_SUBJECTS = 5
+#: Subjects in one shard.
+SHARD_SUBJECTS = 25
 LAYOUT = 1
 
 
@@ -66,17 +67,22 @@ def _write_all(
 ) -> dict[str, Any]:
     hashes: dict[str, str] = {}
     count = frames = 0
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        table = None
-        for done in in_order(partial(_film_shard, order, device, folder), _shards(order), workers):
-            for row in done.rows:
+    with (folder / "manifest.csv").open("w", newline="") as file, ThreadPoolExecutor(4) as writers:
+        table, pending = None, deque[tuple[str, Future[str]]]()
+        for name, shard in _shards(order, workers, device):
+            for index, (row, own) in enumerate(shard):
+                whole = {"shard": name, "index": index, **row, "frames": len(own)}
                 if table is None:
-                    table = csv.DictWriter(file, list(row), lineterminator="\n")
+                    table = csv.DictWriter(file, list(whole), lineterminator="\n")
                     table.writeheader()
-                table.writerow(row)
-            hashes[done.name] = done.sha256
-            count, frames = count + len(done.rows), frames + sum(r["frames"] for r in done.rows)
-            report(f"{done.name}: {count} sequences, {frames} frames so far")
+                table.writerow(whole)
+            count, frames = count + len(shard), frames + sum(len(own) for _, own in shard)
+            pending.append((name, writers.submit(_write, folder / name, [f for _, f in shard])))
+            if len(pending) > 8:
+                done, job = pending.popleft()
+                hashes[done] = job.result()
+            report(f"{name}: {count} sequences, {frames} frames so far")
+        hashes |= {name: job.result() for name, job in pending}
     about = {
         "layout": LAYOUT,
         "made_with": _made_with(device),
@@ -97,39 +103,15 @@ def _made_with(device: str) -> dict[str, str]:
     return {**versions, "device": name}
 
 
-@dataclass(frozen=True)
-class _Shard:
-    """Subjects ``first`` to before ``last`` of a split."""
-
-    split: str
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
-class _Written:
-    """A shard on disk and its rows of the manifest."""
-
-    name: str
-    rows: list[dict[str, Any]]
-    sha256: str
-
-
-def _shards(order: Order) -> Iterator[_Shard]:
+def _shards(order: Order, workers: int, device: str) -> Iterator[tuple[str, list[Sequence]]]:
+    filmed = subjects(order, workers, device)
     for split, count in order.subjects.items():
-        for first in range(0, count, SHARD_SUBJECTS):
-            yield _Shard(split, first, min(first + SHARD_SUBJECTS, count))
-
-
-def _film_shard(order: Order, device: str, folder: Path, shard: _Shard) -> _Written:
-    name = f"{shard.split}-{shard.first // SHARD_SUBJECTS:04d}.npz"
-    numbers = range(shard.first, shard.last)
-    filmed = [s for k in numbers for s in film_subject(order, device, (shard.split, k))]
-    rows = [
-        {"shard": name, "index": index, **row, "frames": len(own)}
-        for index, (row, own) in enumerate(filmed)
-    ]
-    return _Written(name, rows, _write(folder / name, [own for _, own in filmed]))
+        shard: list[Sequence] = []
+        for number in range(count):
+            shard += next(filmed)
+            if number + 1 == count or (number + 1) % SHARD_SUBJECTS == 0:
+                yield f"{split}-{number // SHARD_SUBJECTS:04d}.npz", shard
+                shard = []
 
 
 def _write(path: Path, pictures: list[UInt8]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
@@ -14,7 +15,8 @@ import numpy.typing as npt
 
 from ..body.bodies import anny_rig
 from ..noise.model import NoiseModel
-from ..silhouettes.sequences import Takes, crops, segmented, silhouettes
+from ..puppet import Puppet
+from ..silhouettes.sequences import Takes, crops, joined, segmented, silhouettes
 from ..silhouettes.takes import free_takes, laboratory_takes
 from .order import Order
 from .population import Population, Recording, free_sessions
@@ -29,23 +31,42 @@ Sequence = tuple[dict[str, Any], UInt8]
 PASSERS_BY = 6
 
 
-def film(
-    recording: Recording,
-    takes: Takes,
-    noise: NoiseModel | None,
-    device: str,
-    other: Recording | None = None,
-) -> tuple[UInt8, npt.NDArray[np.bool_]]:
-    """Silhouettes (S, T, 64, 44) of one walk and which frames are kept (S, T).
+@dataclass(frozen=True)
+class Shot:
+    """One walk and how it is filmed: small enough to be sent to another process.
 
-    ``noise`` is the segmenter's, None for true masks; ``other`` is somebody it may merge with.
+    ``passer_by`` is the number of the passer-by it may merge with.
     """
-    taken = crops(recording.loop, takes, device)
+
+    puppet: Puppet
+    takes: Takes
+    labels: dict[str, str | int | float]
+    seed: int
+    passer_by: int = 0
+
+    @staticmethod
+    def of(walk: Recording, takes: Takes) -> Shot:
+        """``walk`` filmed by ``takes``."""
+        return Shot(walk.loop.puppet, takes, walk.labels, walk.seed, walk.seed % PASSERS_BY)
+
+
+def film(
+    shots: list[Shot], noise: NoiseModel | None, device: str, others: list[Puppet] | None = None
+) -> tuple[UInt8, npt.NDArray[np.bool_]]:
+    """Silhouettes (S, T, 64, 44) of all views of ``shots``, and which frames are kept (S, T).
+
+    ``noise`` is the segmenter's, None for true masks; ``others`` walk beside each.
+    """
+    taken = joined([crops(s.puppet, s.takes, device) for s in shots])
     if noise is None:
         pictures, kept = silhouettes(taken)
     else:
-        beside = crops(other.loop, takes, device) if other else None
-        taken, seen = segmented(taken, takes, noise, recording.seed, beside)
+        beside = None
+        if others:
+            pairs = zip(others, shots, strict=True)
+            beside = joined([crops(o, s.takes, device) for o, s in pairs])
+        takes = Takes.joined([s.takes for s in shots])
+        taken, seen = segmented(taken, takes, noise, shots[0].seed, beside)
         pictures, kept = silhouettes(taken)
         kept &= seen
     return pictures.cpu().numpy(), kept.cpu().numpy()
@@ -57,31 +78,40 @@ def _passer_by(seed: int, split: str, number: int) -> Recording:
     return Population(seed, free_sessions(1, 1)).recordings(f"{split} passing", number)[0]
 
 
-def film_subject(order: Order, device: str, who: tuple[str, int]) -> list[Sequence]:
-    """The sequences of one subject, of a split and with a number in it."""
-    split, number = who
+def _shots(order: Order, who: tuple[str, int]) -> list[Shot]:
+    """How every walk of a subject, of a split and with a number in it, is filmed."""
     out = []
-    for walk in order.population.recordings(split, number):
+    for walk in order.population.recordings(*who):
         rng = np.random.default_rng([walk.seed, 1])
         if order.laboratory:
             takes = laboratory_takes(rng, np.array(order.laboratory), order.frames)
         else:
-            speed = float(walk.labels["speed_m_s"])
-            takes = free_takes(rng, order.views, order.frames, speed)
-        merging = order.noise is not None and order.noise.merge > 0
-        other = (
-            _passer_by(order.population.seed, split, walk.seed % PASSERS_BY) if merging else None
-        )
-        pictures, kept = film(walk, takes, order.noise, device, other)
-        out += [(_row(walk, takes, k), pictures[k][kept[k]]) for k in range(len(kept))]
+            takes = free_takes(rng, order.views, order.frames, float(walk.labels["speed_m_s"]))
+        out.append(Shot.of(walk, takes))
     return out
 
 
-def _row(walk: Recording, takes: Takes, k: int) -> dict[str, Any]:
+def _filmed(order: Order, device: str, split: str, shots: list[Shot]) -> list[Sequence]:
+    others = None
+    if order.noise is not None and order.noise.merge > 0:
+        seed = order.population.seed
+        others = [_passer_by(seed, split, s.passer_by).loop.puppet for s in shots]
+    pictures, kept = film(shots, order.noise, device, others)
+    rows = [_row(s, k) for s in shots for k in range(len(s.takes.fps))]
+    return [(row, p[k]) for row, p, k in zip(rows, pictures, kept, strict=True)]
+
+
+def _film_subject(order: Order, who: tuple[str, int]) -> list[Sequence]:
+    """Walk by walk, since a processor gains nothing from more at once."""
+    return [s for shot in _shots(order, who) for s in _filmed(order, "cpu", who[0], [shot])]
+
+
+def _row(shot: Shot, k: int) -> dict[str, Any]:
+    takes = shot.takes
     bearing = np.arctan2(takes.x_m[k], takes.y_m[k])
     view = float(np.degrees(takes.heading[k] + bearing))
     return {
-        **walk.labels,
+        **shot.labels,
         "view_deg": round(view, 1) % 360.0,
         "curvature_1_m": round(float(takes.curvature[k]), 3),
         "camera_height_m": round(float(takes.height_m[k]), 2),
@@ -90,7 +120,7 @@ def _row(walk: Recording, takes: Takes, k: int) -> dict[str, Any]:
         "distance_m": round(float(np.hypot(takes.x_m[k], takes.y_m[k])), 2),
         "frame_px": f"{takes.width_px[k]:.0f}x{takes.tall_px[k]:.0f}",
         "fps": float(takes.fps[k]),
-        "seed": walk.seed,
+        "seed": shot.seed,
     }
 
 
@@ -108,12 +138,20 @@ def _start_worker() -> None:
 
 
 def subjects(order: Order, workers: int, device: str) -> Iterator[list[Sequence]]:
-    """The sequences of every subject, split by split: rows of the manifest and kept frames."""
+    """The sequences of every subject, split by split: rows of the manifest and kept frames.
+
+    ``workers`` processes make the people and their walks; without a GPU they film them too.
+    """
     everyone = [(split, k) for split, count in order.subjects.items() for k in range(count)]
-    yield from in_order(partial(film_subject, order, device), everyone, workers)
+    if device == "cpu":
+        yield from _in_order(partial(_film_subject, order), everyone, workers)
+        return
+    made = _in_order(partial(_shots, order), everyone, workers)
+    for (split, _), shots in zip(everyone, made, strict=True):
+        yield _filmed(order, device, split, shots)
 
 
-def in_order(
+def _in_order(
     job: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
     """``job`` of every item, in the items' order.

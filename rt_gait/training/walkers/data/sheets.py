@@ -30,7 +30,7 @@ from ..silhouettes.takes import laboratory_takes
 from ..video.render import Look, compose, finish, layer
 from ..video.samples import LIGHT
 from ..wardrobe.session import CARRYING, CLOTHING, draw_session, dress_figure, hold
-from .filming import film
+from .filming import Shot, film
 from .population import Population, SessionPlan, free_sessions
 
 Picture = npt.NDArray[np.uint8]
@@ -51,7 +51,10 @@ def portraits(
     gait = hold(put_on(model.trial(model.style(body_seed), 1), mesh), mesh, session)
     loop = Loop.of(dress_figure(mesh, session), gait)
     at = torch.tensor([0.08 * loop.period_s], dtype=torch.float64)
-    vertices, look = loop.vertices(at)[0].numpy().astype(float), Look.of(loop.figure, session)
+    vertices, look = (
+        loop.puppet.vertices(at)[0].numpy().astype(float),
+        Look.of(loop.figure, session),
+    )
     return [_draw(look, vertices, turn) for turn in turns_deg]
 
 
@@ -94,7 +97,7 @@ def cycles(people: int = 5) -> Picture:
     for number in range(people):
         walk = Population(1, (_PLAIN,)).recordings("test", number)[0]
         takes = laboratory_takes(np.random.default_rng(0), views, 8)
-        pictures, _ = film(walk, _phased(takes, walk.loop.period_s), None, "cpu")
+        pictures, _ = film([Shot.of(walk, _phased(takes, walk.loop.period_s))], None, "cpu")
         blocks.append(np.vstack([np.hstack(list(row)) for row in pictures]))
     return np.hstack([np.pad(b, ((0, 0), (0, 6)), constant_values=128) for b in blocks])
 
@@ -105,7 +108,7 @@ def trials(people: int = 6) -> Picture:
     for number in range(people):
         for walk in Population(1, (_PLAIN,)).recordings("test", number):
             takes = laboratory_takes(np.random.default_rng(0), np.array([90.0]), 16)
-            pictures, _ = film(walk, _phased(takes, walk.loop.period_s), None, "cpu")
+            pictures, _ = film([Shot.of(walk, _phased(takes, walk.loop.period_s))], None, "cpu")
             rows.append(np.hstack(list(pictures[0])))
     return np.vstack(rows)
 
@@ -118,7 +121,7 @@ def noise(people: int = 4) -> Picture:
         takes = laboratory_takes(
             np.random.default_rng(number), np.array([30.0 + 60.0 * number]), 10
         )
-        true = crops(walk.loop, takes, "cpu")
+        true = crops(walk.loop.puppet, takes, "cpu")
         seen, _ = segmented(true, takes, NoiseModel(), walk.seed)
         rows.append(np.vstack([np.hstack(list(m.masks[0].numpy() * 255)) for m in (true, seen)]))
     return _stack(rows)

@@ -22,7 +22,7 @@ from ..noise.model import NoiseModel
 from ..path import Path
 from ..silhouettes.sequences import Takes, crops, instance_maps, segmented, silhouettes
 from ..silhouettes.takes import free_takes
-from .filming import film
+from .filming import Shot, film
 from .population import Population, Recording, free_sessions
 
 
@@ -49,18 +49,18 @@ def stages(
     walks: list[Recording], takes: Takes, device: str, repeats: int
 ) -> dict[str, tuple[float, float, float]]:
     """Frames a second (median, least, most) of each stage."""
-    walk, frames = walks[0], takes.times_s.size
-    clean = crops(walk.loop, takes, device)
+    shot, frames = Shot.of(walks[0], takes), takes.times_s.size
+    clean = crops(shot.puppet, takes, device)
     noisy, _ = segmented(clean, takes, NoiseModel(), 1)
     camera = Camera(640, 360, 620.0, 2.5, 0.2)
-    people = [(w.loop, Path(1.2 * k - 2.0, 7.0 + k, 1.2)) for k, w in enumerate(walks[:4])]
+    people = [(w.loop.puppet, Path(1.2 * k - 2.0, 7.0 + k, 1.2)) for k, w in enumerate(walks[:4])]
     times = np.arange(min(frames, 256)) / 25.0
     jobs: dict[str, tuple[Callable[[], Any], int]] = {
-        "masks": (lambda: crops(walk.loop, takes, device), frames),
+        "masks": (lambda: crops(shot.puppet, takes, device), frames),
         "segmentation noise": (lambda: segmented(clean, takes, NoiseModel(), 1), frames),
         "normalisation": (lambda: silhouettes(noisy), frames),
-        "silhouettes, clean": (lambda: film(walk, takes, None, device), frames),
-        "silhouettes, noisy": (lambda: film(walk, takes, NoiseModel(), device), frames),
+        "silhouettes, clean": (lambda: film([shot], None, device), frames),
+        "silhouettes, noisy": (lambda: film([shot], NoiseModel(), device), frames),
         "640x360 instance maps, 1 walker": (
             lambda: instance_maps(people[:1], camera, times, device),
             len(times),

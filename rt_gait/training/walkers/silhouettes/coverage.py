@@ -17,7 +17,7 @@ _SIDES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
 _FACES = {"cpu": 500_000, "cuda": 60_000_000}
 _TESTS = {"cpu": 200_000, "cuda": 60_000_000}
 #: A pixel centre this close to an edge (pixels squared, twice the area) counts as inside.
-_EDGE = 1e-5
+EDGE = 1e-5
 
 
 def cover(pixels: torch.Tensor, faces: torch.Tensor, height_px: int, width_px: int) -> torch.Tensor:
@@ -99,4 +99,4 @@ def _inside(
     for p, q in ((b, c), (c, a), (a, b)):
         x, y = q[:, 1:] - p[:, 1:], p[:, :1] - q[:, :1]
         edges.append(x * dx + y * dy - (x * p[:, :1] + y * p[:, 1:]))
-    return torch.minimum(torch.minimum(edges[0], edges[1]), edges[2]) >= -_EDGE
+    return torch.minimum(torch.minimum(edges[0], edges[1]), edges[2]) >= -EDGE

@@ -6,17 +6,17 @@ them, and :func:`instance_maps` draws several walkers in whole frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..camera import Camera, project
-from ..figure import Loop
 from ..noise.masks import INPUT_PX, Masks
 from ..noise.model import NoiseModel, degrade
 from ..path import Path, bend
+from ..puppet import Puppet
 from .coverage import cover
 from .normalise import normalise
 
@@ -51,6 +51,12 @@ class Takes:
     width_px: Array
     tall_px: Array
 
+    @staticmethod
+    def joined(takes: list[Takes]) -> Takes:
+        """The sequences of several, of as many frames each."""
+        names = [f.name for f in fields(Takes)]
+        return Takes(**{n: np.concatenate([getattr(t, n) for t in takes]) for n in names})
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -68,58 +74,106 @@ class Crops:
     walker_px: torch.Tensor
 
 
-def crops(loop: Loop, takes: Takes, device: str) -> Crops:
+def crops(puppet: Puppet, takes: Takes, device: str) -> Crops:
     """Masks of the walk in pieces of the frame just large enough for the largest appearance."""
     import torch
 
-    sequences, frames = takes.times_s.shape
-
-    def spread(values: Array) -> torch.Tensor:
-        return torch.from_numpy(np.repeat(values, frames).astype(np.float32)).to(device)
-
-    times = torch.from_numpy(takes.times_s.ravel()).to(device)
-    walked = loop.vertices(times)
-    middle = torch.from_numpy(np.repeat(takes.times_s.mean(axis=1), frames)).to(device)
-    walked[..., 1] -= (middle * (float(loop.stride[1]) / loop.period_s)).float()[:, None]
-    world = bend(
-        walked, spread(takes.x_m), spread(takes.y_m), spread(takes.heading), spread(takes.curvature)
-    )
-    width, tall = spread(takes.width_px), spread(takes.tall_px)
-    size = torch.stack([width, tall], 1)
-    pixels, _ = project(
-        world, spread(takes.focal_px), spread(takes.height_m), spread(takes.pitch), size / 2.0
-    )
+    shape = takes.times_s.shape
+    view = _View.of(takes, device)
+    pixels = _seen(puppet, takes, view)
     least, most = pixels.amin(dim=1), pixels.amax(dim=1)
     low = torch.floor(least) - MARGIN_PX
     extent = torch.ceil((most - low).amax(dim=0) + MARGIN_PX)
     columns, rows = (int(-(-v // 16) * 16) for v in extent.tolist())
-    masks = _person(loop, pixels - low[:, None], rows, columns)
+    masks = _person(puppet, pixels, low, rows, columns)
     column = low[:, :1] + torch.arange(columns, device=device)
     row = low[:, 1:] + torch.arange(rows, device=device)
-    masks *= ((column >= 0) & (column < width[:, None]))[:, None]
-    masks *= ((row >= 0) & (row < tall[:, None]))[:, :, None]
-    shape = (sequences, frames)
-    whole = ((least >= 1) & (most <= size - 1)).all(dim=1).view(shape)
+    masks *= ((column >= 0) & (column < view.size[:, :1]))[:, None]
+    masks *= ((row >= 0) & (row < view.size[:, 1:]))[:, :, None]
+    whole = ((least >= 1) & (most <= view.size - 1)).all(dim=1).view(shape)
     tall_px = masks.any(dim=2).sum(dim=1).view(shape) * whole
     return Crops(
         masks.view(*shape, rows, columns),
         low[:, 0].view(shape),
-        width.view(shape),
+        view.size[:, 0].view(shape),
         whole,
         (tall_px.sum(dim=1) / whole.sum(dim=1).clamp(min=1)).clamp(min=1.0),
     )
 
 
-def _person(loop: Loop, pixels: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """Masks (N, rows, columns) of the person; an umbrella hides and does not count."""
+@dataclass(frozen=True)
+class _View:
+    """Path and camera of each of N frames, (N,); ``size`` (N, 2) of the frame."""
+
+    x_m: torch.Tensor
+    y_m: torch.Tensor
+    heading: torch.Tensor
+    curvature: torch.Tensor
+    focal_px: torch.Tensor
+    height_m: torch.Tensor
+    pitch: torch.Tensor
+    size: torch.Tensor
+
+    @staticmethod
+    def of(takes: Takes, device: str) -> _View:
+        import torch
+
+        names = ("x_m", "y_m", "heading", "curvature", "focal_px", "height_m", "pitch")
+        table = np.stack([getattr(takes, n) for n in (*names, "width_px", "tall_px")])
+        wide = np.repeat(table.astype(np.float32), takes.times_s.shape[1], axis=1)
+        rows = torch.from_numpy(wide).to(device)
+        return _View(**dict(zip(names, rows, strict=False)), size=rows[-2:].T)
+
+
+def _seen(puppet: Puppet, takes: Takes, view: _View) -> torch.Tensor:
+    """Pixels (N, V, 2) of the puppet's vertices in every frame."""
     import torch
 
-    person = loop.figure.person
-    faces = torch.from_numpy(loop.figure.faces).to(pixels.device)
-    masks = cover(pixels, faces[torch.from_numpy(person)], rows, columns)
-    if not person.all():
-        masks *= 1 - cover(pixels, faces[torch.from_numpy(~person)], rows, columns)
+    device = view.x_m.device
+    walked = puppet.vertices(torch.from_numpy(takes.times_s.ravel()).to(device))
+    middle = np.repeat(takes.times_s.mean(axis=1), takes.times_s.shape[1])
+    gone = torch.from_numpy(middle).to(device) * (float(puppet.stride[1]) / puppet.period_s)
+    walked[..., 1] -= gone.float()[:, None]
+    path = (view.x_m, view.y_m, view.heading, view.curvature)
+    camera = (view.focal_px, view.height_m, view.pitch)
+    if device.type == "cuda":
+        from .kernels import film
+
+        return film(walked, (*path, *camera, *view.size.T / 2.0))
+    return project(bend(walked, *path), *camera, view.size / 2.0)[0]
+
+
+def _person(
+    puppet: Puppet, pixels: torch.Tensor, low: torch.Tensor, rows: int, columns: int
+) -> torch.Tensor:
+    """Masks (N, rows, columns) from ``low`` (N, 2) on; an umbrella hides and does not count."""
+    masks = _cover(puppet.faces[puppet.person], pixels, low, rows, columns)
+    if not puppet.person.all():
+        masks *= 1 - _cover(puppet.faces[~puppet.person], pixels, low, rows, columns)
     return masks
+
+
+def _cover(
+    faces: npt.NDArray[np.int32], pixels: torch.Tensor, low: torch.Tensor, rows: int, columns: int
+) -> torch.Tensor:
+    import torch
+
+    own = torch.from_numpy(faces).to(pixels.device)
+    if pixels.device.type == "cuda":
+        from .kernels import cover as fast
+
+        return fast(pixels, own, low, rows, columns)
+    return cover(pixels - low[:, None], own.long(), rows, columns)
+
+
+def joined(crops: list[Crops]) -> Crops:
+    """One of several, whose masks are padded, right and below, to the size of the largest."""
+    import torch
+
+    rows, columns = (max(c.masks.shape[k] for c in crops) for k in (2, 3))
+    rest = zip(*((c.left_px, c.width_px, c.whole, c.walker_px) for c in crops), strict=True)
+    masks = [_resized(c.masks, rows, columns) for c in crops]
+    return Crops(torch.cat(masks), *(torch.cat(part) for part in rest))
 
 
 def segmented(
@@ -138,18 +192,18 @@ def segmented(
         torch.from_numpy(takes.times_s).to(device),
         crop.walker_px,
         crop.walker_px * torch.from_numpy(scale).to(device).float(),
-        None if others is None else _resized(others.masks, crop.masks),
+        None if others is None else _resized(others.masks, *crop.masks.shape[2:]),
     )
     seen, kept = degrade(masks, seed, noise)
     return replace(crop, masks=seen), kept
 
 
-def _resized(masks: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Masks (S, T, h, w) cut or padded, right and below, to the size of ``like``."""
+def _resized(masks: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Masks (S, T, h, w) cut or padded, right and below."""
     import torch
 
-    rows, columns = like.shape[2] - masks.shape[2], like.shape[3] - masks.shape[3]
-    return torch.nn.functional.pad(masks, (0, columns, 0, rows))
+    beyond = (0, columns - masks.shape[3], 0, rows - masks.shape[2])
+    return torch.nn.functional.pad(masks, beyond)
 
 
 def silhouettes(crop: Crops) -> tuple[torch.Tensor, torch.Tensor]:
@@ -165,7 +219,7 @@ def silhouettes(crop: Crops) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def instance_maps(
-    walkers: list[tuple[Loop, Path]], camera: Camera, times_s: Array, device: str
+    walkers: list[tuple[Puppet, Path]], camera: Camera, times_s: Array, device: str
 ) -> torch.Tensor:
     """Who is seen at each pixel of whole frames, (T, height, width) uint8.
 
@@ -185,9 +239,10 @@ def instance_maps(
         return torch.full((len(times_s),), value, device=device)
 
     centre = torch.stack([same(camera.width_px / 2.0), same(camera.tall_px / 2.0)], 1)
-    for k, (loop, path) in enumerate(walkers):
+    origin = torch.zeros_like(centre)
+    for k, (puppet, path) in enumerate(walkers):
         world = bend(
-            loop.vertices(times),
+            puppet.vertices(times),
             same(path.x),
             same(path.y),
             same(path.heading),
@@ -196,7 +251,7 @@ def instance_maps(
         pixels, depth = project(
             world, same(camera.focal_px), same(camera.height_m), same(camera.pitch), centre
         )
-        mask = _person(loop, pixels, camera.tall_px, camera.width_px).bool()
+        mask = _person(puppet, pixels, origin, camera.tall_px, camera.width_px).bool()
         far = depth.mean(dim=1)[:, None, None]
         front = mask & (far < nearest)
         out.masked_fill_(front, k + 1)

@@ -43,7 +43,7 @@ class Walker:
         import torch
 
         moments = time - self.start + self.phase + exposure * torch.tensor([-0.5, 0.5])
-        vertices = self.loop.vertices(moments.double()).numpy().astype(np.float64)
+        vertices = self.loop.puppet.vertices(moments.double()).numpy().astype(np.float64)
         vertices[..., 1] -= self.phase / self.loop.period_s * self.loop.stride[1]
         return np.stack([self.path.bend(v) for v in vertices])
 
