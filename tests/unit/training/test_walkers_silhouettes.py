@@ -251,6 +251,7 @@ def test_walkers_cut_by_the_frame_are_not_kept() -> None:
     assert pictures[0].amax() == 255
 
 
+@pytest.mark.filterwarnings("ignore:Conversion of an array")  # in Triton's interpreter
 def test_kernels_draw_what_processors_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("triton", reason="kernels need Triton, which comes with torch for CUDA")
     if not torch.cuda.is_available():
@@ -267,7 +268,7 @@ def test_kernels_draw_what_processors_draw(monkeypatch: pytest.MonkeyPatch) -> N
     pixels = film(walked.to(device), tuple(torch.full((2,), v, device=device) for v in view))
     expected = [camera.project(path.bend(w.numpy().astype(float)))[0] for w in walked]
     np.testing.assert_allclose(pixels.cpu(), expected, atol=1e-3)
-    low = torch.tensor([[30.0, 10.0], [20.0, 0.0]], device=device)
+    low = torch.floor(pixels.amin(dim=1)) + torch.tensor([[-3.0, -2.0], [2.0, 4.0]], device=device)
     masks = kernel(pixels, torch.from_numpy(puppet.faces).to(device), low, 70, 60)
     moved = (pixels - low[:, None]).cpu()
     assert torch.equal(masks.cpu(), cover(moved, torch.from_numpy(SIDES), 70, 60))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing import get_context
@@ -29,6 +29,8 @@ Sequence = tuple[dict[str, Any], UInt8]
 
 #: People who pass by in a split and are nobody's subject: they merge with walkers.
 PASSERS_BY = 6
+#: While a GPU draws one subject, the next ones' work is put together.
+_FILMS_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -144,29 +146,35 @@ def subjects(order: Order, workers: int, device: str) -> Iterator[list[Sequence]
     """
     everyone = [(split, k) for split, count in order.subjects.items() for k in range(count)]
     if device == "cpu":
-        yield from _in_order(partial(_film_subject, order), everyone, workers)
+        yield from _by_processes(partial(_film_subject, order), everyone, workers)
         return
-    made = _in_order(partial(_shots, order), everyone, workers)
-    for (split, _), shots in zip(everyone, made, strict=True):
-        yield _filmed(order, device, split, shots)
+    made = _by_processes(partial(_shots, order), everyone, workers)
+    with ThreadPoolExecutor(_FILMS_AT_ONCE) as pool:
+        names = (split for split, _ in everyone)
+        film_one = partial(_filmed, order, device)
+        yield from _ahead(pool, _FILMS_AT_ONCE, film_one, zip(names, made, strict=True))
 
 
-def _in_order(
+def _by_processes(
     job: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """``job`` of every item, in the items' order.
-
-    ``workers`` processes work ahead, each on an item of its own; 0 works in this process.
-    """
+    """``job`` of every item, in their order, by ``workers`` processes; 0 works in this one."""
     if not workers:
         yield from map(job, items)
         return
     anny_rig()  # asked here once, not by every process
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(job, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
+        yield from _ahead(pool, 2 * workers, job, ((item,) for item in items))
+
+
+def _ahead(
+    pool: Executor, ahead: int, job: Callable[..., Result], items: Iterable[tuple[Any, ...]]
+) -> Iterator[Result]:
+    """``job`` of the arguments in every item, in order, up to ``ahead`` of them in advance."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(job, *item))
+        if len(waiting) > ahead:
             yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
