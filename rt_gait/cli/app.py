@@ -149,6 +149,51 @@ def embed(
 
 
 @app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Silhouettes as <id>/<type>/<view>/000.pkl")],
+    protocol: Annotated[
+        str, _opt("--protocol", text="casia-b, oumvlp, gait3d, grew; sessions for data of your own")
+    ],
+    model: Annotated[
+        list[str] | None, _opt("--model", text="Gait model; repeat to compare (default gei)")
+    ] = None,
+    fps: Annotated[
+        float | None, _opt("--fps", text="Frame rate of files without times (default 25)")
+    ] = None,
+    partition: Annotated[
+        Path | None, _opt("--partition", text="Who is tested, JSON with TEST_SET as OpenGait's")
+    ] = None,
+    gallery_type: Annotated[
+        str | None,
+        _opt("--gallery-type", text="Types to enrol, such as nm-01,nm-02 (default: the first)"),
+    ] = None,
+    frames_order: Annotated[
+        str | None,
+        _opt("--frames-order", text="shuffled or frozen: how much is owed to motion?"),
+    ] = None,
+    out: Annotated[
+        Path | None, _opt("--out", text="Folder for the report (JSON, Markdown) and plots")
+    ] = None,
+    config: Config = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """Measure how well models recognise the people of a data set."""
+    from rt_gait.cli.evaluate import evaluate_command
+
+    evaluate_command(
+        config,
+        {"fps": fps, "overwrite": overwrite},
+        folder=folder,
+        protocol=protocol,
+        models=model or [],
+        partition=partition,
+        gallery_types=gallery_type,
+        frames_order=frames_order,
+        out=out,
+    )
+
+
+@app.command()
 def replay(
     events: Annotated[Path, typer.Argument(help="Event log made by --events")],
 ) -> None:

@@ -1,7 +1,8 @@
-"""Commands: ``python -m rt_gait.training {train,prune,plot,...} ...``."""
+"""Commands: ``python -m rt_gait.training {train,prune,plot,evaluate,...} ...``."""
 
 from __future__ import annotations
 
+from .evaluate import add_parsers as add_evaluate
 from .nets.run import add_parsers
 from .walkers.command import Parser, command
 
@@ -10,6 +11,7 @@ def _parser() -> Parser:
     parser = Parser(prog="python -m rt_gait.training", description="Gait networks of our own")
     commands = parser.add_subparsers(dest="command", required=True)
     add_parsers(commands)
+    add_evaluate(commands)
     return parser
 
 
