@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .evaluate import add_parsers as add_evaluate
+from .nets.export_run import add_parsers as add_export
 from .nets.run import add_parsers
 from .walkers.command import Parser, command
 
@@ -11,6 +12,7 @@ def _parser() -> Parser:
     parser = Parser(prog="python -m rt_gait.training", description="Gait networks of our own")
     commands = parser.add_subparsers(dest="command", required=True)
     add_parsers(commands)
+    add_export(commands)
     add_evaluate(commands)
     return parser
 

@@ -8,19 +8,22 @@ from onnx import TensorProto, helper, numpy_helper
 
 #: Smaller tensors are left as they are.
 LEAST_NUMBERS = 256
+_QUANTISING = ("QuantizeLinear", "DequantizeLinear")
 
 
 def store_half(model: onnx.ModelProto, keep: tuple[str, ...] = ()) -> onnx.ModelProto:
     """Store large fp32 weights as fp16 behind a Cast to fp32; the computation stays fp32.
 
-    Weights named in ``keep``, or too large for fp16, stay fp32. ``model`` is changed and returned.
+    Weights named in ``keep``, too large for fp16, or read by Q/DQ stay fp32, and so do scales.
+    ``model`` is changed and returned.
     """
     graph, casts = model.graph, []
+    exact = {n for node in graph.node if node.op_type in _QUANTISING for n in node.input} | {*keep}
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < LEAST_NUMBERS:
             continue
         values = numpy_helper.to_array(tensor)
-        if np.abs(values).max() > np.finfo(np.float16).max or tensor.name in keep:
+        if np.abs(values).max() > np.finfo(np.float16).max or tensor.name in exact:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".fp16"))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rt_gait.serving.repository import file_digest
+
 from ..walkers.data.reader import SilhouetteSet
 
 #: Steps a second of the windows, whatever the camera's rate was.
 CADENCE_HZ = 25.0
+
+
+def data_digest(folder: Path) -> str:
+    """8 hexadecimal digits that change with every byte of a data set's silhouettes."""
+    return file_digest(folder / "dataset.json")
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,11 @@ class Conv(nn.Module):
 
 
 def strip_features(maps: Tensor) -> Tensor:
-    """Horizontal pooling: maps (..., C, H, W) to H strips (..., C * H), each maximum plus mean.
+    """Horizontal pooling: maps (..., H, W) to H strips (..., H), each maximum plus mean.
 
     Fu et al., "Horizontal Pyramid Matching for Person Re-identification", AAAI 2019, one scale.
     """
-    return (maps.amax(dim=-1) + maps.mean(dim=-1)).flatten(-2)
+    return maps.amax(dim=-1) + maps.mean(dim=-1)
 
 
 class PartHead(nn.Module):
@@ -65,9 +65,13 @@ class PartHead(nn.Module):
 def embedding(parts: Tensor) -> Tensor:
     """Parts (N, P, D) to one unit vector (N, P * D): products of two are the mean of P cosines."""
     length = parts.square().sum(dim=2, keepdim=True).sqrt().clamp(min=1e-6)
-    return (parts / length).flatten(1) / float(parts.shape[1]) ** 0.5
+    flat = (parts / length).flatten(1)
+    return flat / flat.square().sum(dim=1, keepdim=True).sqrt().clamp(min=1e-6)
 
 
-def pictures(silhouettes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Silhouettes uint8 0..255 to 0..1."""
-    return silhouettes.to(dtype) * (1.0 / 255.0)
+def pictures(silhouettes: Tensor) -> Tensor:
+    """Silhouettes uint8 0..255 to float32 0..1.
+
+    Nothing may come before it: TensorRT takes bytes into a cast only.
+    """
+    return silhouettes.to(torch.float32) * (1.0 / 255.0)

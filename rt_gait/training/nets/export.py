@@ -1,34 +1,33 @@
-"""Trained networks into the model repository: ONNX files and their ``config.pbtxt``.
+"""Networks of silhouettes into the model repository: ONNX files and their ``config.pbtxt``.
 
-Weights are stored as fp16 and cast to fp32 when the model is loaded (ONNX Runtime folds the casts),
-which halves the file; ``half`` computes in fp16 as well, for GPUs.
+The precisions are those of the original system, done right:
+
+- ``fp32`` computes in fp32; its weights are stored as fp16, which halves the file, and cast when
+  the model is loaded (ONNX Runtime folds the casts);
+- ``fp16`` computes in fp16, for GPUs;
+- ``int8`` has all convolutions in int8 (:mod:`.quantise`), and the head in fp32;
+- ``best`` has as many convolutions in int8 as cost next to nothing, the rest in fp16.
 """
 
 from __future__ import annotations
 
-import io
-from copy import deepcopy
 from pathlib import Path
-from typing import TypeVar
 
 import onnx
-import torch
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rt_gait.errors import UsageError
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.serving.description import ModelDescription, write_config
 from rt_gait.serving.repository import TensorSpec
 
 from ..storage import store_half
-from .blocks import Conv
-from .gait2d import PART_SIZE, PARTS, Gait2d, StreamFrame, StreamWindow
+from .calibration import Calibration
+from .deploy import EMBEDDING, FRAMES, SILHOUETTES, Deployed, fused, halved, to_onnx
+from .gait2d import PARTS, Gait2d, StreamFrame, StreamWindow
 from .gait3d import Gait3d
 
-Network = TypeVar("Network", Gait2d, Gait3d)
-
-OPSET = 17
-FRAMES = 30
+PRECISIONS = ("fp32", "fp16", "int8", "best")
+CALIBRATED = ("int8", "best")
 CADENCE_HZ = 25
 MAX_BATCH = 64
 #: What rt-gait must know of every network of silhouettes.
@@ -41,54 +40,33 @@ PARAMETERS = {
     "width": str(WIDTH_PX),
     "distance": "cosine",
 }
-SILHOUETTES = TensorSpec("silhouettes", "TYPE_UINT8", (FRAMES, HEIGHT_PX, WIDTH_PX))
-EMBEDDING = TensorSpec("embedding", "TYPE_FP32", (PARTS * PART_SIZE,))
 
 
-def fused(network: Network) -> Network:
-    """A copy with batch norms folded into the convolutions before them, contiguous."""
-    out = deepcopy(network).eval().to(memory_format=torch.contiguous_format)
-    for part in out.modules():
-        if isinstance(part, Conv):
-            part.conv = fuse_conv_bn_eval(part.conv, part.norm)
-            part.norm = nn.Identity()
-    return out
+def in_precision(
+    network: Gait2d | Gait3d, precision: str, calibration: Calibration | None = None
+) -> onnx.ModelProto:
+    """The network in one of :data:`PRECISIONS`.
 
+    Raises:
+        UsageError: there is no such precision, or nothing to calibrate it with.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"expected a precision of {', '.join(PRECISIONS)}, not {precision!r}")
+    module = Deployed(network)
+    if precision == "fp32":
+        return store_half(to_onnx(module))
+    if precision == "fp16":
+        return to_onnx(halved(module))
+    if calibration is None:
+        raise UsageError(f"{precision} needs a data set to set its scales: pass --calibration")
+    from .quantise import convolutions, quantised, ranges, tolerant
 
-class _Half(nn.Module):
-    """A network that computes in fp16; silhouettes and embeddings stay as they are."""
-
-    def __init__(self, network: Gait2d | Gait3d) -> None:
-        super().__init__()
-        self.network = network.half()
-
-    def forward(self, silhouettes: Tensor) -> Tensor:
-        """As the network does."""
-        out: Tensor = self.network(silhouettes)
-        return out.float()
-
-
-def to_onnx(module: nn.Module, source: TensorSpec, result: TensorSpec) -> onnx.ModelProto:
-    """``module`` with one input and one output; only the batch is dynamic."""
-    buffer = io.BytesIO()
-    kind = torch.uint8 if source.data_type == "TYPE_UINT8" else torch.float32
-    torch.onnx.export(
-        module.eval(),
-        (torch.zeros(2, *source.dims, dtype=kind),),
-        buffer,
-        input_names=[source.name],
-        output_names=[result.name],
-        opset_version=OPSET,
-        dynamic_axes={name: {0: "batch"} for name in (source.name, result.name)},
-        dynamo=False,
-    )
-    model = onnx.load_from_string(buffer.getvalue())
-    for dim, size in zip(
-        model.graph.output[0].type.tensor_type.shape.dim[1:], result.dims, strict=True
-    ):
-        dim.dim_value = size
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    model = to_onnx(module)
+    found, weights = ranges(model, calibration.windows), convolutions(model)
+    if precision == "best":
+        weights = tolerant(model, found, calibration.checks)
+        model = to_onnx(halved(module, weights))
+    return store_half(quantised(model, weights, found))
 
 
 def export(
@@ -98,12 +76,16 @@ def export(
     about: str,
     parameters: dict[str, str],
     *,
-    half: bool = False,
+    precision: str = "fp32",
+    calibration: Calibration | None = None,
 ) -> Path:
-    """Write ``name`` under ``models_dir``; the path of its ONNX file."""
-    module = _Half(fused(network)) if half else fused(network)
-    model = to_onnx(module, SILHOUETTES, EMBEDDING)
-    return write_model(model if half else store_half(model), models_dir, name, about, parameters)
+    """Write ``name`` under ``models_dir``; the path of its ONNX file.
+
+    Raises:
+        UsageError: as :func:`in_precision`.
+    """
+    model = in_precision(network, precision, calibration)
+    return write_model(model, models_dir, name, about, parameters)
 
 
 def write_model(

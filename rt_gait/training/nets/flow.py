@@ -7,9 +7,7 @@ are not public, and its input was another (:mod:`rt_gait.gait.flow`), so these a
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +21,6 @@ from ..walkers.command import check_new_folder, whole
 
 FRAMES, CADENCE_HZ = 25, 25
 SIZE = 1024
-OPSET = 17
 MAX_BATCH = 32
 _SEED = 2025
 
@@ -112,41 +109,24 @@ def export_untrained(name: str, models_dir: Path) -> Path:
         UsageError: the name is not ``flow2d`` or ``flow3d``.
         OutputError: there is such a model already, or the folder cannot be written.
     """
-    from ..segmenter.export import store_half
+    from ..storage import store_half
+    from .deploy import to_onnx
 
     network = untrained(name)
     folder = models_dir / name
     check_new_folder(folder)
-    model = store_half(_to_onnx(network))
+    about = _description(name, network)
+    model = store_half(to_onnx(network, *about.inputs, *about.outputs))
     path = folder / "1" / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as part:
         part.write_bytes(model.SerializeToString())
-    write_config(models_dir, _description(name, network))
+    write_config(models_dir, about)
     return folder
 
 
 def _unit(codes: Tensor) -> Tensor:
     return codes / codes.square().sum(dim=1, keepdim=True).sqrt().clamp(min=1e-6)
-
-
-def _to_onnx(network: Flow2d | Flow3d) -> Any:
-    import onnx
-
-    buffer = io.BytesIO()
-    torch.onnx.export(
-        network,
-        (torch.zeros(1, *network.input_dims, dtype=torch.float16),),
-        buffer,
-        input_names=["flow"],
-        output_names=["embedding"],
-        opset_version=OPSET,
-        dynamic_axes={"flow": {0: "N"}, "embedding": {0: "N"}},
-        dynamo=False,
-    )
-    model = onnx.load_from_string(buffer.getvalue())
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 def _description(name: str, network: Flow2d | Flow3d) -> ModelDescription:

@@ -56,16 +56,14 @@ class Gait2d(nn.Module):
         )
         self.head = PartHead(widths[-1], PARTS, PART_SIZE)
 
-    def frames(self, silhouettes: Tensor) -> Tensor:
-        """Frames (N, 64, 44) uint8 to features (N, C * 16)."""
-        maps = pictures(silhouettes, self.stem.conv.weight.dtype)[:, None]
-        return strip_features(self.stages(self.stem(maps)))
+    def frames(self, shades: Tensor) -> Tensor:
+        """Frames (N, 1, 64, 44) 0..1 to features (N, C * 16)."""
+        return strip_features(self.stages(self.stem(shades))).flatten(1)
 
     def parts(self, silhouettes: Tensor) -> Tensor:
         """Windows (N, T, 64, 44) uint8 to parts (N, 16, 128)."""
-        count, steps = silhouettes.shape[:2]
-        features = self.frames(silhouettes.flatten(0, 1)).view(count, steps, -1)
-        return self.window(features)
+        features = self.frames(pictures(silhouettes).flatten(0, 1)[:, None])
+        return self.window(features.view(*silhouettes.shape[:2], -1))
 
     def window(self, features: Tensor) -> Tensor:
         """Features (N, T, C * 16) of the frames of windows to parts (N, 16, 128)."""
@@ -86,7 +84,7 @@ class StreamFrame(nn.Module):
 
     def forward(self, silhouettes: Tensor) -> Tensor:
         """Frames (N, 64, 44) uint8 to features (N, C * 16)."""
-        return self.network.frames(silhouettes)
+        return self.network.frames(pictures(silhouettes)[:, None])
 
 
 class StreamWindow(nn.Module):

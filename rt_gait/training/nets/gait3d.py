@@ -58,9 +58,8 @@ class Gait3d(nn.Module):
 
     def parts(self, silhouettes: Tensor) -> Tensor:
         """Windows (N, T, 64, 44) uint8, T even, to parts (N, 16, 128)."""
-        maps = pictures(silhouettes, self.stem.conv.weight.dtype)[:, None]
-        maps = self.stages(self.stem(maps))
-        out: Tensor = self.head(strip_features(maps.transpose(1, 2)).amax(dim=1))
+        maps = self.stages(self.stem(pictures(silhouettes)[:, None]))
+        out: Tensor = self.head(strip_features(maps).amax(dim=2).flatten(1))
         return out
 
     def forward(self, silhouettes: Tensor) -> Tensor:

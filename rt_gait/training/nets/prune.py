@@ -27,7 +27,8 @@ def pruned(
 ) -> tuple[Recipe, Gait2d | Gait3d]:
     """``network`` without the weakest ``share`` (0 to 1) of its filters, and its recipe."""
     widths = tuple(kept(w, share) for w in recipe.widths)
-    smaller = replace(recipe, widths=widths)
+    lost = 1.0 - (1.0 - recipe.pruned) * (1.0 - share)
+    smaller = replace(recipe, widths=widths, pruned=round(lost, 4))
     small = smaller.build()
     with torch.no_grad():
         _copy(network, small, widths)

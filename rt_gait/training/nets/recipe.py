@@ -28,7 +28,8 @@ class Recipe:
 
     A batch holds ``people`` subjects, ``each`` sequences of everyone, ``steps`` frames of every
     sequence (one of the numbers, drawn for each batch). The learning ``rate`` rises over
-    ``warmup`` iterations and falls as a cosine to nothing at ``iterations``.
+    ``warmup`` iterations and falls as a cosine to nothing at ``iterations``. ``pruned`` is the
+    share of its filters that the network has lost.
     """
 
     network: str
@@ -42,6 +43,7 @@ class Recipe:
     rate: float = 1e-3
     decay: float = 0.02
     seed: int = 1
+    pruned: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the values; UsageError names what is wrong."""

@@ -66,7 +66,7 @@ def _prune(options: argparse.Namespace) -> None:
 
 def _fit(options: argparse.Namespace, start: Callable[[], tuple[Any, Any]]) -> None:
     from ..walkers.data.reader import SilhouetteSet
-    from .batches import Windows
+    from .batches import Windows, data_digest
     from .recipe import Recipe
     from .train import CHECKPOINT, Trainer, train
 
@@ -77,6 +77,7 @@ def _fit(options: argparse.Namespace, start: Callable[[], tuple[Any, Any]]) -> N
     windows = Windows.of(data, options.device, options.subjects)
     check = Windows.of(SilhouetteSet.load(options.data, "validation"), options.device)
     trainer = Trainer.of(recipe, windows.subjects, options.device, network)
+    trainer.data = f"walkers {data_digest(options.data)}, {windows.subjects} subjects"
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -35,13 +35,14 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass
 class Trainer:
-    """Network, classifier, optimiser and how many iterations they have seen."""
+    """Network, classifier, optimiser, how many iterations they have seen, and of what ``data``."""
 
     recipe: Recipe
     network: Gait2d | Gait3d
     classifier: Classifier
     optimiser: torch.optim.Optimizer
     iteration: int = 0
+    data: str = ""
 
     @staticmethod
     def of(
@@ -66,6 +67,7 @@ class Trainer:
         state = {
             "recipe": self.recipe.written(),
             "iteration": self.iteration,
+            "data": self.data,
             "network": self.network.state_dict(),
             "classifier": self.classifier.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -80,7 +82,7 @@ class Trainer:
             UsageError: it is of another recipe or another number of subjects.
         """
         state = read_checkpoint(path)
-        if state["recipe"] != self.recipe.written():
+        if Recipe.of(state["recipe"]) != self.recipe:
             raise UsageError(f"{path} is of another recipe; name a new folder for --out")
         if state["classifier"]["weight"].shape != self.classifier.weight.shape:
             raise UsageError(f"{path} was trained on another number of subjects")
