@@ -8,12 +8,12 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper  # noqa: E402
+from onnx import TensorProto, helper
 
-from rt_gait.errors import ModelError  # noqa: E402
-from rt_gait.serving.check import check_model  # noqa: E402
-from rt_gait.serving.description import ModelDescription, write_config  # noqa: E402
-from rt_gait.serving.repository import TensorSpec, load_info  # noqa: E402
+from rt_gait.errors import ModelError
+from rt_gait.serving.check import check_model
+from rt_gait.serving.description import ModelDescription, write_config
+from rt_gait.serving.repository import TensorSpec, load_info
 
 FLOAT = TensorProto.FLOAT
 UNIT = [

@@ -10,10 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-from rt_gait.errors import OutputError, UsageError  # noqa: E402
-from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info, is_untrained  # noqa: E402
-from rt_gait.training.nets.flow import NETWORKS, export_untrained, untrained  # noqa: E402
-from rt_gait.types import Window  # noqa: E402
+from rt_gait.errors import OutputError, UsageError
+from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info, is_untrained
+from rt_gait.training.nets.flow import NETWORKS, export_untrained, untrained
+from rt_gait.types import Window
 
 
 def macs(network: torch.nn.Module) -> int:

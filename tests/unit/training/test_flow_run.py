@@ -12,18 +12,18 @@ import pytest
 pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-from e2e.command import SAMPLES, rt_gait  # noqa: E402
+from e2e.command import SAMPLES, rt_gait
 
-from rt_gait.assembly import Assembled, assemble  # noqa: E402
-from rt_gait.config import Settings, load_settings  # noqa: E402
-from rt_gait.errors import ModelError, UsageError  # noqa: E402
-from rt_gait.gait.embedder import gait_model_info  # noqa: E402
-from rt_gait.gait.flow import SIDE_PX  # noqa: E402
-from rt_gait.identity.gallery import Gallery  # noqa: E402
-from rt_gait.serving.repository import default_models_dir  # noqa: E402
-from rt_gait.training.nets.flow import export_untrained  # noqa: E402
-from rt_gait.types import FrameResult, IdentityState  # noqa: E402
-from rt_gait.video.source import open_source  # noqa: E402
+from rt_gait.assembly import Assembled, assemble
+from rt_gait.config import Settings, load_settings
+from rt_gait.errors import ModelError, UsageError
+from rt_gait.gait.embedder import gait_model_info
+from rt_gait.gait.flow import SIDE_PX
+from rt_gait.identity.gallery import Gallery
+from rt_gait.serving.repository import default_models_dir
+from rt_gait.training.nets.flow import export_untrained
+from rt_gait.types import FrameResult, IdentityState
+from rt_gait.video.source import open_source
 
 CLIP = SAMPLES / "enrol_anna.mp4"
 FRAMES = 65

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from published_reference import (  # noqa: E402
+from published_reference import (
     State,
     deepgait_parts,
     deepgait_state,
@@ -21,14 +21,14 @@ from published_reference import (  # noqa: E402
     gaitset_state,
 )
 
-from rt_gait.assembly import thresholds  # noqa: E402
-from rt_gait.config import load_settings  # noqa: E402
-from rt_gait.errors import ModelError, OutputError, RtGaitError, UsageError  # noqa: E402
-from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info  # noqa: E402
-from rt_gait.serving.check import check_model  # noqa: E402
-from rt_gait.training.published.architectures import ARCHITECTURES  # noqa: E402
-from rt_gait.training.published.importer import import_checkpoint  # noqa: E402
-from rt_gait.types import Window  # noqa: E402
+from rt_gait.assembly import thresholds
+from rt_gait.config import load_settings
+from rt_gait.errors import ModelError, OutputError, RtGaitError, UsageError
+from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
+from rt_gait.serving.check import check_model
+from rt_gait.training.published.architectures import ARCHITECTURES
+from rt_gait.training.published.importer import import_checkpoint
+from rt_gait.types import Window
 
 FRAMES = 4
 FULL, HALF, SMALL = (64, 128, 256, 512), (32, 64, 128, 256), (4, 6, 8, 10)

@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rt_gait.training.segmenter import losses  # noqa: E402
-from rt_gait.training.segmenter.network import Segmenter, anchor_points, decode_boxes  # noqa: E402
+from rt_gait.training.segmenter import losses
+from rt_gait.training.segmenter.network import Segmenter, anchor_points, decode_boxes
 
 SIZE = 64
 PERSON = torch.tensor([[[8.0, 8.0, 40.0, 56.0]]])

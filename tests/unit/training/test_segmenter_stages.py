@@ -5,11 +5,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rt_gait.training.segmenter.augment import Composer  # noqa: E402
-from rt_gait.training.segmenter.batches import batches, light  # noqa: E402
-from rt_gait.training.segmenter.data import Photo  # noqa: E402
-from rt_gait.training.segmenter.network import Segmenter  # noqa: E402
-from rt_gait.training.segmenter.stages import Recipe, Stage, prepare, rate  # noqa: E402
+from rt_gait.training.segmenter.augment import Composer
+from rt_gait.training.segmenter.batches import batches, light
+from rt_gait.training.segmenter.data import Photo
+from rt_gait.training.segmenter.network import Segmenter
+from rt_gait.training.segmenter.stages import Recipe, Stage, prepare, rate
 
 
 @pytest.mark.parametrize(("stage", "branches"), [("masks", {"cv4", "proto"}), ("scores", {"cv3"})])
