@@ -154,15 +154,13 @@ def _megabytes(info: ModelInfo) -> str:
 
 
 def _check(folder: Path, name: str) -> None:
-    from rt_gait.gait.embedder import window_shape
-    from rt_gait.gait.inputs import silhouette_input
+    from rt_gait.gait.embedder import OnnxGaitEmbedder
     from rt_gait.serving.check import check_model
     from rt_gait.serving.repository import load_info
 
     info = load_info(folder, name)
-    if info.text("modality") == "silhouette":
-        window_shape(info)
-        silhouette_input(info)
+    if info.text("modality") in ("silhouette", "flow"):
+        OnnxGaitEmbedder(info)
     check_model(info)
 
 
