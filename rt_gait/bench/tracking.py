@@ -75,10 +75,10 @@ def format_table(result: TrackingScore) -> str:
     )
 
 
-def record_tracks(
+def record(
     video: Path, options: Sequence[str] = (), *, recorder: Sequence[str] = _RECORDER
-) -> TrackBoxes:
-    """Run ``rt-gait`` over a video and return the tracks it wrote.
+) -> None:
+    """Run ``rt-gait`` over a video.
 
     Args:
         video: the file to follow people in.
@@ -87,19 +87,31 @@ def record_tracks(
 
     Raises:
         SourceOpenError: there is no such video.
-        RtGaitError: the run failed, with its exit code, or it wrote no tracks.
+        RtGaitError: the run failed, with its exit code.
     """
     if not video.is_file():
         raise SourceOpenError(f"no such video: {video}")
+    # What it prints goes to standard error (2): standard output is for the score.
+    command = [*recorder, "--video", str(video), *options]
+    code = subprocess.run(command, stdout=2, check=False).returncode
+    if code != ExitCode.OK:
+        error = RtGaitError(f"rt-gait ended with code {code}; its own message is above")
+        error.exit_code = ExitCode(code) if code in set(ExitCode) else ExitCode.INTERNAL
+        raise error
+
+
+def record_tracks(
+    video: Path, options: Sequence[str] = (), *, recorder: Sequence[str] = _RECORDER
+) -> TrackBoxes:
+    """Run ``rt-gait`` over a video, as :func:`record` does, and return the tracks it wrote.
+
+    Raises:
+        SourceOpenError: there is no such video.
+        RtGaitError: the run failed, with its exit code, or it wrote no tracks.
+    """
     with tempfile.TemporaryDirectory(prefix="rt-gait-bench-") as folder:
         out = Path(folder, "tracks.txt")
-        command = [*recorder, "--video", str(video), "--mot", str(out), *options]
-        # What it prints goes to standard error (2): standard output is for the score.
-        code = subprocess.run(command, stdout=2, check=False).returncode
-        if code != ExitCode.OK:
-            error = RtGaitError(f"rt-gait ended with code {code}; its own message is above")
-            error.exit_code = ExitCode(code) if code in set(ExitCode) else ExitCode.INTERNAL
-            raise error
+        record(video, ("--mot", str(out), *options), recorder=recorder)
         if not out.is_file():
             raise RtGaitError("rt-gait ended well but wrote no tracks: check its option --mot")
         return read_tracks(out)
