@@ -18,14 +18,19 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Augment:
-    """Shares of windows to which each change happens."""
+    """Shares of windows to which each change happens.
+
+    Two to three times these shares cost accuracy within 1200 iterations (.13 to .15 rank-1 became
+    .12, four runs): walkers come with a segmenter's errors, and a network in training is far from
+    knowing them all.
+    """
 
     mirror: float = 0.2
-    bend: float = 0.6
-    swell: float = 0.4
-    erase: float = 0.3
-    coarse: float = 0.3
-    drop: float = 0.3
+    bend: float = 0.2
+    swell: float = 0.15
+    erase: float = 0.1
+    coarse: float = 0.15
+    drop: float = 0.15
 
     def __call__(self, windows: Tensor, random: torch.Generator) -> Tensor:
         """(N, T, 64, 44) uint8 to the same, changed."""

@@ -70,22 +70,27 @@ class Windows:
         return len(self.own)
 
     def draw(
-        self, random: torch.Generator, subjects: int, each: int, steps: int, hurry: float = 0.0
+        self,
+        random: torch.Generator,
+        subjects: int,
+        each: int,
+        steps: int,
+        pace: tuple[float, float] = (1.0, 1.0),
     ) -> tuple[Tensor, Tensor]:
         """Random windows (P * K, T, 64, 44) uint8 and their subjects (P * K,).
 
         Fewer subjects than asked for are all drawn; sequences of a subject are drawn without
         repetition where there are enough. Windows begin anywhere; short sequences start over.
-        ``hurry`` is the largest share by which a window is taken faster or slower.
+        ``pace`` is between how many steps lie from one frame to the next.
         """
         device = self.pictures.device
         who = torch.randperm(self.subjects, generator=random, device=device)[:subjects]
         order = torch.rand(len(who), self.own.shape[1], generator=random, device=device)
         some = order.argsort(dim=1)[:, torch.arange(each, device=device) % self.own.shape[1]]
         chosen = self.own[who].gather(1, some).flatten()
-        pace = 1.0 + hurry * (2.0 * torch.rand(len(chosen), generator=random, device=device) - 1.0)
+        share = torch.rand(len(chosen), generator=random, device=device)
         begin = torch.rand(len(chosen), generator=random, device=device)
-        index = self.index(chosen, begin, steps, pace)
+        index = self.index(chosen, begin, steps, pace[0] + (pace[1] - pace[0]) * share)
         return self.pictures[index], self.subject[chosen]
 
     def index(self, chosen: Tensor, begin: Tensor, steps: int, pace: Tensor) -> Tensor:

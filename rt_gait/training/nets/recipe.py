@@ -27,20 +27,21 @@ class Recipe:
     """What to train and how.
 
     A batch holds ``people`` subjects, ``each`` sequences of everyone, ``steps`` frames of every
-    sequence (one of the numbers, drawn for each batch). The learning ``rate`` rises over
-    ``warmup`` iterations and falls as a cosine to nothing at ``iterations``. ``pruned`` is the
-    share of its filters that the network has lost.
+    sequence (one of the numbers, drawn for each batch), each ``pace`` steps of 1/25 s after the
+    last (drawn for each window between the two). The learning ``rate`` rises over ``warmup``
+    iterations and falls as a cosine to nothing at ``iterations``. ``pruned`` is the share of its
+    filters that the network has lost.
     """
 
     network: str
     widths: tuple[int, ...] = WIDTHS
     people: int = 32
     each: int = 8
-    steps: tuple[int, ...] = (10, 18, 30)
-    hurry: float = 0.1
+    steps: tuple[int, ...] = (16,)
+    pace: tuple[float, float] = (0.9, 1.1)
     iterations: int = 6000
-    warmup: int = 200
-    rate: float = 1e-3
+    warmup: int = 300
+    rate: float = 1e-2
     decay: float = 0.02
     seed: int = 1
     pruned: float = 0.0
@@ -55,6 +56,8 @@ class Recipe:
             raise UsageError("people, each and steps: expected 2 or more")
         if any(s % 2 for s in self.steps):
             raise UsageError("steps: expected even numbers")
+        if len(self.pace) != 2 or not 0.0 < self.pace[0] <= self.pace[1]:
+            raise UsageError("pace: expected two numbers above 0, the larger last")
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Recipe:

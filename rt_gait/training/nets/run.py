@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rt_gait.errors import OutputError
 
 from ..walkers.command import device, natural, seconds, share
 
+if TYPE_CHECKING:
+    from .gait2d import Gait2d
+    from .gait3d import Gait3d
+    from .recipe import Recipe
+
 #: How a pruned network is trained on.
-FINE_TUNING = {"iterations": 800, "rate": 5e-4, "warmup": 50}
+FINE_TUNING = {"iterations": 300, "rate": 2e-3, "warmup": 30}
 
 
 def add_parsers(commands: Any) -> None:
@@ -48,7 +52,7 @@ def _train(options: argparse.Namespace) -> None:
     from .recipe import Recipe
 
     recipe = Recipe.read(options.network)
-    _fit(options, lambda: (recipe, recipe.build()))
+    _fit(options, recipe, recipe.build())
 
 
 def _prune(options: argparse.Namespace) -> None:
@@ -56,27 +60,27 @@ def _prune(options: argparse.Namespace) -> None:
     from .recipe import Recipe
     from .train import load_network
 
-    def start() -> tuple[Any, Any]:
-        recipe, network = load_network(options.checkpoint)
-        tuned = Recipe.of({**recipe.written(), **FINE_TUNING})
-        return pruned(tuned, network, options.share)
-
-    _fit(options, start)
+    recipe, network = load_network(options.checkpoint)
+    tuned = Recipe.of({**recipe.written(), **FINE_TUNING})
+    _fit(options, *pruned(tuned, network, options.share), like=options.checkpoint)
 
 
-def _fit(options: argparse.Namespace, start: Callable[[], tuple[Any, Any]]) -> None:
+def _fit(
+    options: argparse.Namespace, recipe: Recipe, network: Gait2d | Gait3d, like: Path | None = None
+) -> None:
     from ..walkers.data.reader import SilhouetteSet
     from .batches import Windows, data_digest
     from .recipe import Recipe
     from .train import CHECKPOINT, Trainer, train
 
-    recipe, network = start()
     if options.iterations:
         recipe = Recipe.of({**recipe.written(), "iterations": options.iterations})
     data = SilhouetteSet.load(options.data, "train")
     windows = Windows.of(data, options.device, options.subjects)
     check = Windows.of(SilhouetteSet.load(options.data, "validation"), options.device)
     trainer = Trainer.of(recipe, windows.subjects, options.device, network)
+    if like is not None:
+        trainer.inherit(like)
     trainer.data = f"walkers {data_digest(options.data)}, {windows.subjects} subjects"
     try:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rt_gait.errors import DamagedInputError, UsageError
 
@@ -25,12 +25,16 @@ from .batches import Windows
 from .gait2d import PART_SIZE, PARTS, Gait2d
 from .gait3d import Gait3d
 from .losses import Classifier, cross_entropy, triplet
-from .rank import rank1
+from .rank import STEPS, rank1
 from .recipe import Recipe
 
 LOG_EVERY = 50
 CHECK_EVERY = 1000
 CHECKPOINT = "checkpoint.pt"
+#: Batches over which the norms are settled at the end.
+SETTLING = 30
+
+Parts = Callable[[Tensor], Tensor]
 
 
 @dataclass
@@ -91,17 +95,26 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.iteration = state["iteration"]
 
-    def step(self, windows: Windows, augment: Augment) -> dict[str, Tensor]:
-        """One iteration; losses and the share of active triplets, still on the device."""
+    def inherit(self, path: Path) -> None:
+        """Take the classifier of a checkpoint, if it knows as many subjects."""
+        classifier = read_checkpoint(path).get("classifier", {})
+        if "weight" in classifier and classifier["weight"].shape == self.classifier.weight.shape:
+            self.classifier.load_state_dict(classifier)
+
+    def step(self, windows: Windows, augment: Augment, parts_of: Parts) -> dict[str, Tensor]:
+        """One iteration; losses and the share of active triplets, still on the device.
+
+        ``parts_of`` is the network's ``parts``, or its compiled equal.
+        """
         recipe, device = self.recipe, windows.pictures.device
         random = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + self.iteration)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate * schedule(self.iteration, recipe)
         steps = recipe.steps[(self.iteration * 7919 + recipe.seed) % len(recipe.steps)]
-        pictures, subjects = windows.draw(random, recipe.people, recipe.each, steps, recipe.hurry)
+        pictures, subjects = windows.draw(random, recipe.people, recipe.each, steps, recipe.pace)
         pictures = augment(pictures, random)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            parts = self.network.parts(pictures)
+            parts = parts_of(pictures)
             logits = self.classifier(parts)
         by_distance, active = triplet(parts, subjects)
         by_class = cross_entropy(logits, subjects)
@@ -118,6 +131,27 @@ def schedule(iteration: int, recipe: Recipe) -> float:
         return (iteration + 1) / recipe.warmup
     done = (iteration - recipe.warmup) / max(recipe.iterations - recipe.warmup, 1)
     return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0))) * 0.99 + 0.01
+
+
+def settle(trainer: Trainer, windows: Windows) -> None:
+    """Measure the batch norms' means and variances anew, on windows as they are in use.
+
+    Training saw fewer frames, augmented, and kept running means of changing weights. After Wu and
+    Johnson, "Rethinking 'Batch' in BatchNorm", 2021 (precise batch norm).
+    """
+    recipe, device = trainer.recipe, windows.pictures.device
+    norms = [m for m in trainer.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momentum = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    random = torch.Generator(device).manual_seed(recipe.seed)
+    half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    with torch.no_grad(), half:
+        for _ in range(SETTLING):
+            trainer.network(windows.draw(random, recipe.people, recipe.each, STEPS)[0])
+    for norm, before in zip(norms, momentum, strict=True):
+        norm.momentum = before
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -161,13 +195,16 @@ def train(
     """
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.benchmark_limit = 5
+    parts_of: Parts = trainer.network.parts
+    if windows.pictures.device.type == "cuda":
+        parts_of = torch.compile(parts_of, dynamic=False)
     recipe, augment, started = trainer.recipe, Augment(), time.monotonic()
     sums: dict[str, Tensor] = {}
     clock = started
     trainer.network.train()
     with (out / "log.jsonl").open("a") as log:
         while trainer.iteration < recipe.iterations and time.monotonic() - started < 60 * minutes:
-            for name, value in trainer.step(windows, augment).items():
+            for name, value in trainer.step(windows, augment, parts_of).items():
                 sums[name] = sums.get(name, 0.0) + value.detach()
             if trainer.iteration % LOG_EVERY == 0:
                 line: dict[str, Any] = {"iteration": trainer.iteration}
@@ -179,5 +216,8 @@ def train(
                 log.flush()
                 report(" ".join(f"{k} {v}" for k, v in line.items()))
                 sums, clock = {}, time.monotonic()
+    done = trainer.iteration >= recipe.iterations
+    if done:
+        settle(trainer, windows)
     trainer.save(out / CHECKPOINT)
-    return trainer.iteration >= recipe.iterations
+    return done

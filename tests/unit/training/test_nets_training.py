@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from nets_world import FRAMES, SUBJECTS, write_set
 
+from rt_gait.errors import UsageError
 from rt_gait.training.__main__ import main
 from rt_gait.training.nets.augment import Augment
 from rt_gait.training.nets.batches import Windows, data_digest
@@ -18,7 +19,13 @@ from rt_gait.training.nets.losses import triplet
 from rt_gait.training.nets.prune import kept, pruned
 from rt_gait.training.nets.rank import embed, rank1
 from rt_gait.training.nets.recipe import Recipe
-from rt_gait.training.nets.train import load_network, read_checkpoint, schedule
+from rt_gait.training.nets.train import (
+    Trainer,
+    load_network,
+    read_checkpoint,
+    schedule,
+    settle,
+)
 from rt_gait.training.walkers.data.reader import SilhouetteSet
 
 RECIPE = """
@@ -250,3 +257,38 @@ def test_a_pruned_network_is_trained_on(data, recipe, tmp_path, capsys):
     assert recipe.pruned == 0.5
     assert main(["prune", str(tmp_path / "none"), *less[2:], "--out", str(tmp_path / "o")]) == 2
     assert "no checkpoint" in capsys.readouterr().err
+
+
+def test_norms_are_settled_on_windows_as_in_use(everyone):
+    recipe = Recipe("gait2d", widths=(8,) * 7, people=4, each=4)
+    trainer = Trainer.of(recipe, SUBJECTS, "cpu")
+    norm = trainer.network.head.norm
+    norm.running_mean.fill_(100.0)
+    settle(trainer, everyone)
+    assert norm.momentum == 0.1
+    pictures = everyone.draw(generator(5), 6, 4, 30)[0]
+    with torch.no_grad():
+        parts = trainer.network.eval().parts(pictures)
+    assert parts.mean().abs() < 0.1
+    assert 0.7 < parts.std() < 1.3
+
+
+def test_a_pruned_network_goes_on_with_its_classifier(tmp_path):
+    recipe = Recipe("gait2d", widths=(16,) * 7, people=2, each=2)
+    large = Trainer.of(recipe, SUBJECTS, "cpu")
+    torch.nn.init.normal_(large.classifier.weight)
+    large.save(tmp_path / "large.pt")
+    slim, network = pruned(recipe, large.network, 0.5)
+    small = Trainer.of(slim, SUBJECTS, "cpu", network)
+    small.inherit(tmp_path / "large.pt")
+    assert torch.equal(small.classifier.weight, large.classifier.weight)
+    other = Trainer.of(recipe, SUBJECTS + 1, "cpu")
+    before = other.classifier.weight.clone()
+    other.inherit(tmp_path / "large.pt")
+    assert torch.equal(other.classifier.weight, before)
+
+
+@pytest.mark.parametrize("pace", [(2.0, 1.0), (0.0, 1.0), (1.0,)])
+def test_a_pace_that_is_none_is_refused(pace):
+    with pytest.raises(UsageError, match="pace"):
+        Recipe("gait2d", pace=pace)
