@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     overwrite: bool = Field(False, description="Replace outputs that exist")
     gallery: Path | None = Field(None, description="Enrolled people, one SQLite file")
     detector: str = Field("person_seg", description="Model, or Ultralytics weights")
-    model: str = Field("gei", description="Gait model of the model repository")
+    model: str = Field("gait3d", description="Gait model of the model repository")
     models_dir: Path = Field(
         default_factory=default_models_dir, description="Model repository to read"
     )

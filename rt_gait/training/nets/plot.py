@@ -50,8 +50,6 @@ def plot_logs(logs: list[Path], out: Path) -> None:
                 axis.plot(*zip(*points, strict=True), label=name, marker="." * (key == "rank1"))
         axis.set(title=title, xlabel="iteration")
         axis.grid(alpha=0.3)
-        if key in ("triplet", "active"):
-            axis.set_yscale("log")
     axes[0, 0].legend()
     with whole(out) as part:
         figure.savefig(part, dpi=110)

@@ -27,7 +27,7 @@ def _make(options: argparse.Namespace) -> None:
         Population(options.seed, free_sessions(options.sessions, options.trials)),
         options.views,
         options.frames,
-        None if options.clean else NoiseModel(),
+        None if options.clean else NoiseModel(merge=0.0) if options.alone else NoiseModel(),
     )
     about = make(
         order,
@@ -103,6 +103,9 @@ def _parser() -> Parser:
         help="train, validation and test subjects",
     )
     make.add_argument("--clean", action="store_true", help="true masks, no segmentation noise")
+    make.add_argument(
+        "--alone", action="store_true", help="nobody passes by whom a mask could merge with"
+    )
     make.add_argument("--device", type=device, default="cpu", help="cpu or cuda")
     make.add_argument("--workers", type=natural, default=0, help="processes; 0 works in this one")
 

@@ -210,7 +210,18 @@ def test_the_smallest_data_set(place: Path, capsys: pytest.CaptureFixture[str]) 
     out, err = capsys.readouterr()
     assert out.startswith("set: 1 sequences")
     assert err.startswith("train-0000.npz: 1 sequences") and len(err.splitlines()) == 1
-    assert json.loads((place / "set" / "dataset.json").read_text())["sequences"] == 1
+    about = json.loads((place / "set" / "dataset.json").read_text())
+    assert about["sequences"] == 1
+    assert about["order"]["noise"] is None
+
+
+@pytest.mark.usefixtures("bodies")
+def test_a_data_set_of_people_alone(place: Path) -> None:
+    one = "--subjects 1 --sessions 1 --trials 1 --views 1 --frames 2 --split 1 0 0 --alone"
+    assert run("__main__", "make", "--out", "set", *one.split()) == 0
+    noise = json.loads((place / "set" / "dataset.json").read_text())["order"]["noise"]
+    assert noise["merge"] == 0.0
+    assert noise["grow_px"] > 0.0
 
 
 @pytest.mark.usefixtures("bodies", "place")
