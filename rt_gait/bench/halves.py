@@ -18,7 +18,7 @@ import argparse
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +27,12 @@ from rt_gait.bench.clear import IOU_THRESHOLD
 from rt_gait.bench.mot import TrackBoxes, iou_xywh, read_ground_truth
 from rt_gait.bench.tracking import record
 from rt_gait.errors import RtGaitError, UsageError
-from rt_gait.evaluation.embedding import Embedded, cut_windows
+from rt_gait.evaluation.embedding import Embedded
 from rt_gait.evaluation.report import Setting, as_markdown, evaluate_models
-from rt_gait.evaluation.sequences import GaitSequence, SequenceInfo
+from rt_gait.evaluation.sequences import SequenceInfo
 from rt_gait.evaluation.study import Condition, Study
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.gait.windows import WindowShape
+from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.outputs.silhouettes import read_dump
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.types import Silhouette, Window
@@ -74,20 +74,13 @@ def _person(silhouette: Silhouette, truth: TrackBoxes, rows: Sequence[int]) -> i
 
 def halves(tracks: Sequence[Sequence[Silhouette]], shape: WindowShape) -> list[list[Window]]:
     """Return the windows of a person's two halves; nothing where there is too little."""
-    windows = sorted((w for t in tracks for w in _windows(t, shape)), key=lambda w: w.start_secs)
+    windows = sorted((w for t in tracks for w in cut_windows(t, shape)), key=lambda w: w.start_secs)
     best: list[list[Window]] = []
     for later in range(1, len(windows)):
         early = [w for w in windows if w.end_secs <= windows[later].start_secs]
         if early and min(len(early), len(windows) - later) > min((len(b) for b in best), default=0):
             best = [early, windows[later:]]
     return best or _stretched([s for t in tracks for s in t], shape)
-
-
-def _windows(track: Sequence[Silhouette], shape: WindowShape) -> Iterator[Window]:
-    times = np.array([s.time_secs for s in track])
-    index = np.array([s.frame_index for s in track], np.int64)
-    pixels = np.stack([s.pixels for s in track])
-    return cut_windows(GaitSequence(SequenceInfo("", ""), pixels, times, index), shape)
 
 
 def _stretched(silhouettes: list[Silhouette], shape: WindowShape) -> list[list[Window]]:

@@ -12,10 +12,10 @@ import numpy as np
 from rt_gait.config import load_settings
 from rt_gait.errors import OutputError, UsageError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.gait.windows import WindowBuilder, WindowShape
+from rt_gait.gait.windows import cut_windows
 from rt_gait.outputs.output import check_file
 from rt_gait.outputs.silhouettes import read_dump
-from rt_gait.types import Silhouette, Window
+from rt_gait.types import Window
 
 
 def embed_command(
@@ -37,7 +37,7 @@ def embed_command(
     windows: list[Window] = []
     owners: list[int] = []
     for number, silhouettes in enumerate(tracks):
-        due = _windows(silhouettes, embedder.shape)
+        due = list(cut_windows(silhouettes, embedder.shape))
         windows += due
         owners += [number] * len(due)
     vectors = [e.vector for e in embedder.embed(windows)]
@@ -55,22 +55,3 @@ def embed_command(
     except OSError as error:
         raise OutputError(f"cannot write ({error.strerror}): {out}") from error
     sys.stderr.write(f"wrote {out}: {len(windows)} windows of {len(files)} files\n")
-
-
-def _windows(silhouettes: Sequence[Silhouette], shape: WindowShape) -> list[Window]:
-    """Cut the windows that the run itself would have cut.
-
-    The frames that were left out are not in the file, but they were seen: they tell how far apart
-    frames were, and so how long a gap may be bridged.
-    """
-    builder = WindowBuilder(shape)
-    windows: list[Window] = []
-    before = silhouettes[0] if silhouettes else None
-    for silhouette in silhouettes:
-        if before is not None:
-            frames = max(silhouette.frame_index - before.frame_index, 1)
-            for time_secs in np.linspace(before.time_secs, silhouette.time_secs, frames + 1)[1:]:
-                builder.tick(float(time_secs))
-        windows += builder.add(silhouette)
-        before = silhouette
-    return windows

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.gait.embedder import GaitEmbedder
-from rt_gait.gait.windows import WindowBuilder, WindowShape
+from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.types import FloatArray, Silhouette, Window
 
 from .sequences import GaitSequence, Ints, SequenceInfo
@@ -32,21 +32,12 @@ class FramesOrder(str, Enum):
     FROZEN = "frozen"
 
 
-def cut_windows(sequence: GaitSequence, shape: WindowShape) -> Iterator[Window]:
-    """Give the windows of a sequence as they fall due, as a run of the pipeline would.
-
-    Frames that were left out were seen all the same: they tell how far apart frames are, and so
-    how long a gap may be bridged. Their times are taken to lie evenly between their neighbours.
-    """
-    builder = WindowBuilder(shape)
+def sequence_windows(sequence: GaitSequence, shape: WindowShape) -> Iterator[Window]:
+    """Give the windows of a sequence as they fall due, as a run of the pipeline would."""
     box = np.zeros(4, np.float32)
     times, indices = sequence.time_secs.tolist(), sequence.frame_index.tolist()
-    for k, (time_secs, index) in enumerate(zip(times, indices, strict=True)):
-        before = max(k - 1, 0)
-        frames = max(index - indices[before], 1)
-        for passed_secs in np.linspace(times[before], time_secs, frames + 1)[1:].tolist():
-            builder.tick(passed_secs)
-        yield from builder.add(Silhouette(1, index, time_secs, box, sequence.pixels[k]))
+    steps = zip(times, indices, sequence.pixels, strict=True)
+    return cut_windows((Silhouette(1, index, t, box, pixels) for t, index, pixels in steps), shape)
 
 
 def reordered(window: Window, order: FramesOrder, rng: np.random.Generator) -> Window:
@@ -120,7 +111,7 @@ def embed_sequences(
     waiting: list[Window] = []
     parts: list[FloatArray] = []
     for sequence in sequences:
-        due = islice(cut_windows(sequence, embedder.shape), most_windows)
+        due = islice(sequence_windows(sequence, embedder.shape), most_windows)
         own = [reordered(w, order, rng) for w in due]
         about.append(sequence.about)
         counts.append(len(own))

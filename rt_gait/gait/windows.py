@@ -7,12 +7,13 @@ of the window takes what is nearest in time. No window reaches over a gap.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
 import numpy as np
 
-from rt_gait.types import Step, Window
+from rt_gait.types import Silhouette, Step, Window
 
 GAP_FRAMES = 3
 """Two steps missing in a row may be bridged, three may not ..."""
@@ -109,3 +110,20 @@ class WindowBuilder:
         """Forget what is older than the next window, but the one just before its start."""
         while len(run.held) > 1 and run.held[1].time_secs <= run.next_start_secs:
             run.held.popleft()
+
+
+def cut_windows(silhouettes: Iterable[Silhouette], shape: WindowShape) -> Iterator[Window]:
+    """Give the windows of one recorded track as they fell due in the run.
+
+    Frames that were left out were seen all the same: they tell how far apart frames are, and so
+    how long a gap may be bridged. Their times are taken to lie evenly between their neighbours.
+    """
+    builder = WindowBuilder(shape)
+    before: Silhouette | None = None
+    for silhouette in silhouettes:
+        before = before or silhouette
+        frames = max(silhouette.frame_index - before.frame_index, 1)
+        for passed_secs in np.linspace(before.time_secs, silhouette.time_secs, frames + 1)[1:]:
+            builder.tick(float(passed_secs))
+        yield from builder.add(silhouette)
+        before = silhouette

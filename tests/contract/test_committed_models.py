@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from rt_gait.bench.tracking import record
-from rt_gait.evaluation.embedding import cut_windows
-from rt_gait.evaluation.sequences import GaitSequence, SequenceInfo
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
+from rt_gait.gait.windows import cut_windows
 from rt_gait.outputs.silhouettes import read_dump
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.types import FloatArray, Window
@@ -24,13 +23,7 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> list[Window]:
     folder = tmp_path_factory.mktemp("anna")
     record(ANNA, ("--dump-silhouettes", str(folder / "s"), "--model", "gei", "--headless"))
     seen = [s for path in sorted(folder.glob("s/*.npz")) for s in read_dump(path)]
-    sequence = GaitSequence(
-        SequenceInfo("anna", "s0"),
-        np.stack([s.pixels for s in seen]),
-        np.array([s.time_secs for s in seen]),
-        np.array([s.frame_index for s in seen]),
-    )
-    found = list(cut_windows(sequence, embedder("gait3d").shape))
+    found = list(cut_windows(seen, embedder("gait3d").shape))
     assert len(found) >= 6
     return found
 

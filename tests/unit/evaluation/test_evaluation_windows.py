@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from evaluation_world import walk
 
-from rt_gait.cli.embed import _windows
 from rt_gait.evaluation.embedding import (
     Embedded,
     FramesOrder,
-    cut_windows,
     embed_sequences,
     reordered,
+    sequence_windows,
 )
 from rt_gait.evaluation.sequences import GaitSequence, SequenceInfo
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.gait.windows import WindowShape
+from rt_gait.gait.windows import WindowBuilder, WindowShape
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.types import Embedding, Silhouette, Window
 
@@ -49,25 +48,26 @@ def sequence(frames: int = 30, fps: float = 25.0, name: str = "p") -> GaitSequen
 
 
 @pytest.mark.parametrize("fps", [10.0, 12.5, 15.0, 25.0, 30.0, 60.0])
-def test_windows_are_those_of_rt_gait_embed(fps: float) -> None:
+def test_windows_are_those_of_the_run(fps: float) -> None:
+    """In a run every frame ticks, those without a silhouette too."""
     rng = np.random.default_rng(0)
     kept = np.sort(rng.choice(100, 90, replace=False))
     kept = kept[(kept < 40) | (kept > 52)]  # gaps short and long
     times = kept / fps + rng.uniform(0, 0.2 / fps, len(kept))
     pixels = rng.integers(0, 255, (len(kept), 64, 44), dtype=np.uint8)
-    about = SequenceInfo("p", "s0")
-    ours = list(cut_windows(GaitSequence(about, pixels, times, kept), SHAPE))
-    box = np.zeros(4, np.float32)
-    theirs = _windows(
-        [
-            Silhouette(1, int(k), float(t), box, p)
-            for k, t, p in zip(kept, times, pixels, strict=True)
-        ],
-        SHAPE,
-    )
+    ours = list(sequence_windows(GaitSequence(SequenceInfo("p", ""), pixels, times, kept), SHAPE))
+
+    builder, box, theirs = WindowBuilder(SHAPE), np.zeros(4, np.float32), []
+    own = dict(zip(kept.tolist(), pixels, strict=True))
+    for frame in range(kept[0], kept[-1] + 1):
+        time_secs = float(np.interp(frame, kept, times))
+        builder.tick(time_secs)
+        if frame in own:
+            theirs += builder.add(Silhouette(1, frame, time_secs, box, own[frame]))
+
     assert len(ours) == len(theirs) > 2
     for a, b in zip(ours, theirs, strict=True):
-        assert (a.start_secs, a.end_secs) == (b.start_secs, b.end_secs)
+        assert (a.start_secs, a.end_secs) == pytest.approx((b.start_secs, b.end_secs))
         assert np.array_equal(a.pixels, b.pixels)
 
 
@@ -76,11 +76,13 @@ def test_sequences_are_embedded_in_batches_and_in_order() -> None:
     sequences = [sequence(10 + k, name=str(k)) for k in range(200)]
     found = embed_sequences(embedder, iter(sequences))
     assert [a.subject for a in found.about] == [str(k) for k in range(200)]
-    counts = [len(list(cut_windows(s, SHAPE))) for s in sequences]
+    counts = [len(list(sequence_windows(s, SHAPE))) for s in sequences]
     assert np.diff(found.start).tolist() == counts
     assert sum(embedder.asked) == sum(counts)
     assert len(embedder.asked) < 10
-    first = [next(iter(embedder.embed(list(cut_windows(s, SHAPE))))).vector for s in sequences[:3]]
+    first = [
+        next(iter(embedder.embed(list(sequence_windows(s, SHAPE))))).vector for s in sequences[:3]
+    ]
     assert np.array_equal(found.windows[found.start[:3]], np.stack(first))
 
 
@@ -115,7 +117,7 @@ def test_sequences_can_be_taken_out_afterwards() -> None:
 
 @pytest.mark.parametrize("order", list(FramesOrder))
 def test_controls_keep_the_pictures_or_only_the_first(order: FramesOrder) -> None:
-    window = next(iter(cut_windows(sequence(30), SHAPE)))
+    window = next(iter(sequence_windows(sequence(30), SHAPE)))
     shown = reordered(window, order, np.random.default_rng(0)).pixels[:, 0, 0].tolist()
     expected = {
         FramesOrder.ORDERED: list(range(10)),
