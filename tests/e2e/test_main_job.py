@@ -158,7 +158,7 @@ def test_enrol_list_rename_remove(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert rt_gait("gallery", "list", cwd=tmp_path).stdout.startswith("Zoë\ts_")
     assert rt_gait("gallery", "rename", "Zoë", "zed", cwd=tmp_path).returncode == 0
-    assert "gei@" in rt_gait("gallery", "show", "zed", cwd=tmp_path).stdout
+    assert "gait3d@" in rt_gait("gallery", "show", "zed", cwd=tmp_path).stdout
     assert rt_gait("gallery", "export", "out.json", cwd=tmp_path).returncode == 0
     assert rt_gait("gallery", "remove", "zed", cwd=tmp_path).returncode == 0
     assert rt_gait("gallery", "list", cwd=tmp_path).stdout == ""
