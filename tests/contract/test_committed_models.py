@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rt_gait.bench.tracking import record
-from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
+from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info, window_shape
 from rt_gait.gait.windows import cut_windows
 from rt_gait.outputs.silhouettes import read_dump
 from rt_gait.serving.repository import default_models_dir
@@ -22,8 +22,9 @@ ANNA = Path(__file__).parents[2] / "samples" / "enrol_anna.mp4"
 def windows(tmp_path_factory: pytest.TempPathFactory) -> list[Window]:
     folder = tmp_path_factory.mktemp("anna")
     record(ANNA, ("--dump-silhouettes", str(folder / "s"), "--model", "gei", "--headless"))
-    seen = [s for path in sorted(folder.glob("s/*.npz")) for s in read_dump(path)]
-    found = list(cut_windows(seen, embedder("gait3d").shape))
+    shape = window_shape(gait_model_info(default_models_dir(), "gait3d"))
+    tracks = [read_dump(path) for path in sorted(folder.glob("s/*.npz"))]
+    found = [window for track in tracks for window in cut_windows(track, shape)]
     assert len(found) >= 6
     return found
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rt_gait.errors import DamagedInputError, UsageError
 
@@ -25,7 +25,8 @@ from .batches import Windows
 from .gait2d import PART_SIZE, PARTS, Gait2d
 from .gait3d import Gait3d
 from .losses import Classifier, cross_entropy, triplet
-from .rank import STEPS, rank1
+from .norms import settle
+from .rank import rank1
 from .recipe import Recipe
 
 LOG_EVERY = 50
@@ -133,27 +134,6 @@ def schedule(iteration: int, recipe: Recipe) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0))) * 0.99 + 0.01
 
 
-def settle(trainer: Trainer, windows: Windows) -> None:
-    """Measure the batch norms' means and variances anew, on windows as they are in use.
-
-    Training saw fewer frames, augmented, and kept running means of changing weights. After Wu and
-    Johnson, "Rethinking 'Batch' in BatchNorm", 2021 (precise batch norm).
-    """
-    recipe, device = trainer.recipe, windows.pictures.device
-    norms = [m for m in trainer.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momentum = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-    random = torch.Generator(device).manual_seed(recipe.seed)
-    half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-    with torch.no_grad(), half:
-        for _ in range(SETTLING):
-            trainer.network(windows.draw(random, recipe.people, recipe.each, STEPS)[0])
-    for norm, before in zip(norms, momentum, strict=True):
-        norm.momentum = before
-
-
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """What a checkpoint holds, on the processor.
 
@@ -218,6 +198,13 @@ def train(
                 sums, clock = {}, time.monotonic()
     done = trainer.iteration >= recipe.iterations
     if done:
-        settle(trainer, windows)
+        settle(
+            trainer.network,
+            windows,
+            seed=recipe.seed,
+            people=recipe.people,
+            each=recipe.each,
+            batches=SETTLING,
+        )
     trainer.save(out / CHECKPOINT)
     return done

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import nn
 
 from rt_gait.errors import OutputError, UsageError
 from rt_gait.serving.check import check_model
@@ -21,10 +20,10 @@ from ..walkers.command import check_new_folder
 from ..walkers.data.reader import SilhouetteSet
 from .batches import Windows, data_digest
 from .calibration import Calibration
-from .deploy import FRAMES
 from .export import CALIBRATED, PRECISIONS, export, export_stream
 from .gait2d import Gait2d
 from .gait3d import Gait3d
+from .norms import settle
 from .recipe import NETWORKS, Recipe
 from .train import CHECKPOINT, load_network, read_checkpoint
 
@@ -77,14 +76,7 @@ class Origin:
         recipe = Recipe.read(name)
         network = recipe.build()
         windows = Windows.of(SilhouetteSet.load(data, "train"), "cpu")
-        for layer in network.modules():
-            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                layer.momentum = None  # the mean over all passes
-        random = torch.Generator().manual_seed(_SEED)
-        network.train()
-        with torch.no_grad():
-            for _ in range(_PASSES):
-                network(windows.draw(random, _PEOPLE, _EACH, FRAMES)[0])
+        settle(network, windows, seed=_SEED, people=_PEOPLE, each=_EACH, batches=_PASSES)
         return Origin(
             network.eval(),
             f"{recipe.network}, UNTRAINED: random weights, to judge trained ones against.",

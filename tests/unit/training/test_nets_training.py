@@ -16,6 +16,7 @@ from rt_gait.training.__main__ import main
 from rt_gait.training.nets.augment import Augment
 from rt_gait.training.nets.batches import Windows, data_digest
 from rt_gait.training.nets.losses import triplet
+from rt_gait.training.nets.norms import settle
 from rt_gait.training.nets.prune import kept, pruned
 from rt_gait.training.nets.rank import embed, rank1
 from rt_gait.training.nets.recipe import Recipe
@@ -24,7 +25,6 @@ from rt_gait.training.nets.train import (
     load_network,
     read_checkpoint,
     schedule,
-    settle,
 )
 from rt_gait.training.walkers.data.reader import SilhouetteSet
 
@@ -264,7 +264,7 @@ def test_norms_are_settled_on_windows_as_in_use(everyone):
     trainer = Trainer.of(recipe, SUBJECTS, "cpu")
     norm = trainer.network.head.norm
     norm.running_mean.fill_(100.0)
-    settle(trainer, everyone)
+    settle(trainer.network, everyone, seed=1, people=4, each=4, batches=30)
     assert norm.momentum == 0.1
     pictures = everyone.draw(generator(5), 6, 4, 30)[0]
     with torch.no_grad():

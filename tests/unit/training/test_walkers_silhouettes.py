@@ -182,7 +182,8 @@ def test_nearer_walkers_hide_those_behind() -> None:
 
 
 def test_crops_are_the_whole_frame_cut_out() -> None:
-    from rt_gait.training.walkers.silhouettes.sequences import Takes, crops, instance_maps
+    from rt_gait.training.walkers.silhouettes.sequences import crops, instance_maps
+    from rt_gait.training.walkers.silhouettes.takes import Takes
 
     loop = Loop.of(Figure.join(box(), box().vertices), gliding(sway=0.1))
     one = {
@@ -213,7 +214,8 @@ def test_crops_are_the_whole_frame_cut_out() -> None:
 
 
 def test_an_umbrella_hides_but_is_not_the_person() -> None:
-    from rt_gait.training.walkers.silhouettes.sequences import Takes, crops
+    from rt_gait.training.walkers.silhouettes.sequences import crops
+    from rt_gait.training.walkers.silhouettes.takes import Takes
 
     mesh = box()
     hand = Follower("root", (0.0, 0.0, 1.0))
@@ -236,7 +238,8 @@ def test_an_umbrella_hides_but_is_not_the_person() -> None:
 
 
 def test_walkers_cut_by_the_frame_are_not_kept() -> None:
-    from rt_gait.training.walkers.silhouettes.sequences import Takes, crops, silhouettes
+    from rt_gait.training.walkers.silhouettes.sequences import crops, silhouettes
+    from rt_gait.training.walkers.silhouettes.takes import Takes
 
     loop = Loop.of(Figure.join(box(), box().vertices), gliding())
     some = {

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from ..body.bodies import anny_rig
 from ..noise.model import NoiseModel
 from ..puppet import Puppet
-from ..silhouettes.sequences import Takes, crops, joined, segmented, silhouettes
-from ..silhouettes.takes import free_takes, laboratory_takes
+from ..silhouettes.sequences import crops, joined, segmented, silhouettes
+from ..silhouettes.takes import Takes, free_takes, laboratory_takes
 from .order import Order
 from .population import Population, Recording, free_sessions
 

@@ -25,8 +25,8 @@ from ..figure import Loop
 from ..gait.cycles import put_on
 from ..gait.walking import WalkingModel
 from ..noise.model import NoiseModel
-from ..silhouettes.sequences import Takes, crops, segmented
-from ..silhouettes.takes import laboratory_takes
+from ..silhouettes.sequences import crops, segmented
+from ..silhouettes.takes import Takes, laboratory_takes
 from ..video.render import Look, compose, finish, layer
 from ..video.samples import LIGHT
 from ..wardrobe.session import CARRYING, CLOTHING, draw_session, dress_figure, hold

@@ -20,8 +20,8 @@ from ..camera import Camera
 from ..command import Parser, at_least, command, device, positive
 from ..noise.model import NoiseModel
 from ..path import Path
-from ..silhouettes.sequences import Takes, crops, instance_maps, segmented, silhouettes
-from ..silhouettes.takes import free_takes
+from ..silhouettes.sequences import crops, instance_maps, segmented, silhouettes
+from ..silhouettes.takes import Takes, free_takes
 from .filming import Shot, film
 from .population import Population, Recording, free_sessions
 

@@ -6,7 +6,7 @@ them, and :func:`instance_maps` draws several walkers in whole frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..path import Path, bend
 from ..puppet import Puppet
 from .coverage import cover
 from .normalise import normalise
+from .takes import Takes
 
 if TYPE_CHECKING:
     import torch
@@ -27,35 +28,6 @@ Array = npt.NDArray[np.float64]
 
 #: Pixels kept free around the walker in a crop.
 MARGIN_PX = 10
-
-
-@dataclass(frozen=True)
-class Takes:
-    """S sequences of T frames of one walk: when, where on the ground, and by which camera.
-
-    ``times_s`` (S, T) seconds, at ``fps`` a second but for jitter; in the middle of a sequence the
-    walker is over (``x_m``, ``y_m``) with ``heading`` radians and ``curvature`` 1/m (a ``Path``).
-    Cameras: ``focal_px``, ``height_m``, ``pitch`` radians, frame ``width_px`` and ``tall_px``. All
-    but times are (S,).
-    """
-
-    fps: Array
-    times_s: Array
-    x_m: Array
-    y_m: Array
-    heading: Array
-    curvature: Array
-    focal_px: Array
-    height_m: Array
-    pitch: Array
-    width_px: Array
-    tall_px: Array
-
-    @staticmethod
-    def joined(takes: list[Takes]) -> Takes:
-        """The sequences of several, of as many frames each."""
-        names = [f.name for f in fields(Takes)]
-        return Takes(**{n: np.concatenate([getattr(t, n) for t in takes]) for n in names})
 
 
 @dataclass(frozen=True)

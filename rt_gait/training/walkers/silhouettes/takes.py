@@ -1,11 +1,11 @@
-"""Draws of how a walk is filmed: cameras, places, directions, frame rates."""
+"""How a walk is filmed, and draws of it: cameras, places, directions, frame rates."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 import numpy.typing as npt
-
-from .sequences import Takes
 
 Array = npt.NDArray[np.float64]
 
@@ -14,6 +14,35 @@ FRAME_RATES = (10.0, 12.5, 15.0, 20.0, 25.0, 30.0, 50.0, 60.0)
 _RATE_SHARES = (0.06, 0.08, 0.14, 0.08, 0.30, 0.26, 0.04, 0.04)
 #: Larger cameras add little: segmenters scale frames to about 640 pixels.
 FRAME_SIZES = ((640, 360), (640, 480), (960, 540))
+
+
+@dataclass(frozen=True)
+class Takes:
+    """S sequences of T frames of one walk: when, where on the ground, and by which camera.
+
+    ``times_s`` (S, T) seconds, at ``fps`` a second but for jitter; in the middle of a sequence the
+    walker is over (``x_m``, ``y_m``) with ``heading`` radians and ``curvature`` 1/m (a ``Path``).
+    Cameras: ``focal_px``, ``height_m``, ``pitch`` radians, frame ``width_px`` and ``tall_px``. All
+    but times are (S,).
+    """
+
+    fps: Array
+    times_s: Array
+    x_m: Array
+    y_m: Array
+    heading: Array
+    curvature: Array
+    focal_px: Array
+    height_m: Array
+    pitch: Array
+    width_px: Array
+    tall_px: Array
+
+    @staticmethod
+    def joined(takes: list[Takes]) -> Takes:
+        """The sequences of several, of as many frames each."""
+        names = [f.name for f in fields(Takes)]
+        return Takes(**{n: np.concatenate([getattr(t, n) for t in takes]) for n in names})
 
 
 def free_takes(rng: np.random.Generator, count: int, frames: int, speed_m_s: float) -> Takes:
