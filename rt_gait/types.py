@@ -56,6 +56,9 @@ class Detections:
     """[N] float32 in 0..1."""
     masks: tuple[Mask, ...]
     """N masks, same order."""
+    detail: float = 1.0
+    """Pixels of the detector's input for one pixel of the frame, at most 1: a large frame is made
+    smaller first, and what that loses no mask shows."""
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -62,7 +62,8 @@ class UltralyticsDetector:
         boxes = found.boxes.xyxy.cpu().numpy().astype(np.float32)
         order = np.argsort(-scores, kind="stable")
         masks = tuple(_rasterise(found.masks.xy[i], boxes[i], image_bgr.shape[:2]) for i in order)
-        return Detections(boxes[order], scores[order], masks)
+        detail = max(found.masks.data.shape[1:]) / max(image_bgr.shape[:2])
+        return Detections(boxes[order], scores[order], masks, min(detail, 1.0))
 
 
 def _rasterise(polygon: FloatArray, box: FloatArray, frame_hw: tuple[int, ...]) -> Mask:

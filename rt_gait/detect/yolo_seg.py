@@ -106,7 +106,8 @@ def decode(
         _mask(c, prototypes, box, placement, grid)
         for c, box in zip(coefficients, in_frame, strict=True)
     )
-    return Detections(in_frame, scores[keep].astype(np.float32), masks)
+    detail = min(placement.scale, 1.0)
+    return Detections(in_frame, scores[keep].astype(np.float32), masks, detail)
 
 
 def _suppress(boxes: FloatArray) -> npt.NDArray[np.intp]:

@@ -13,7 +13,9 @@ from rt_gait.types import BoolArray, Detections, Mask, Rejection, UInt8Array
 
 LEAST_SCORE = 0.4
 LEAST_HEIGHT_PX = 48
-"""Three quarters of the normalised height: smaller outlines are mostly interpolation."""
+"""As the detector saw it; three quarters of the normalised height. Of people of 40 to 48 pixels
+``person_seg`` finds 72% of the feet and overlaps the truth by .80, of those of 56 to 66 86% and
+.86 (27 rendered clips, ``rt_gait.training.walkers.noise.fit``)."""
 EDGE_PX = 2
 """A box this near the border of the frame is taken to be cut by it."""
 LEAST_MAIN_SHARE = 0.9
@@ -38,7 +40,7 @@ def usable_mask(index: int, detections: Detections, frame_hw: tuple[int, int]) -
     height, width = frame_hw
     if min(box[0], box[1]) < EDGE_PX or box[2] > width - EDGE_PX or box[3] > height - EDGE_PX:
         return Rejection.CUT_BY_FRAME
-    if box[3] - box[1] < LEAST_HEIGHT_PX:
+    if (box[3] - box[1]) * detections.detail < LEAST_HEIGHT_PX:
         return Rejection.TOO_SMALL
     if _merged_with_another(index, detections):
         return Rejection.MERGED

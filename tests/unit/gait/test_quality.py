@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,14 @@ def test_cut_by_the_frame(at: tuple[int, int]) -> None:
 def test_too_small() -> None:
     assert usable_mask(0, found(person(100, 100, 16, 47)), FRAME_HW) is Rejection.TOO_SMALL
     assert isinstance(usable_mask(0, found(person(100, 100, 16, 48)), FRAME_HW), Mask)
+
+
+def test_too_small_is_what_the_detector_saw_too_small() -> None:
+    halved = replace(found(person(100, 100, 40, 95)), detail=0.5)
+    assert usable_mask(0, halved, FRAME_HW) is Rejection.TOO_SMALL
+    assert isinstance(
+        usable_mask(0, replace(found(person(100, 100, 40, 96)), detail=0.5), FRAME_HW), Mask
+    )
 
 
 def test_low_score() -> None:

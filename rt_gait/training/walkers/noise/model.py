@@ -64,7 +64,7 @@ class NoiseModel:
 
     grid_px: float = 2.93
     soft_px: float = 2.52
-    coarser: float = 0.33
+    coarser: float = 0.48
     sharp: float = 1.58
     grow_px: float = 0.635
     grow_sd_px: float = 0.143
@@ -73,7 +73,7 @@ class NoiseModel:
     ragged_s: float = 0.0535
     patch_heights: float = 0.111
     patch_s: float = 0.256
-    small: float = 1.26
+    small: float = 0.6
     lose_trunk: float = 0.00012
     lose_limbs: float = 0.0134
     lose_feet: float = 0.0159

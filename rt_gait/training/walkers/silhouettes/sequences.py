@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..camera import Camera, project
-from ..noise.masks import INPUT_PX, Masks
+from ..noise.masks import Masks
 from ..noise.model import NoiseModel, degrade
 from ..path import Path, bend
 from ..puppet import Puppet
 from .coverage import cover
 from .normalise import normalise
-from .takes import Takes
+from .takes import Takes, input_scale
 
 if TYPE_CHECKING:
     import torch
@@ -157,7 +157,7 @@ def segmented(
     """
     import torch
 
-    scale = np.minimum(INPUT_PX[0] / takes.width_px, INPUT_PX[1] / takes.tall_px)
+    scale = input_scale(takes.width_px, takes.tall_px)
     device = crop.masks.device
     masks = Masks(
         crop.masks,

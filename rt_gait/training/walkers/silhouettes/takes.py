@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from ..noise.masks import INPUT_PX
+
 Array = npt.NDArray[np.float64]
 
 #: Frames a second of the cameras drawn, and how often each is drawn.
@@ -45,18 +47,23 @@ class Takes:
         return Takes(**{n: np.concatenate([getattr(t, n) for t in takes]) for n in names})
 
 
+def input_scale(width_px: npt.ArrayLike, tall_px: npt.ArrayLike) -> Array:
+    """Pixels of the segmenter's input for one pixel of frames of this size, any shape."""
+    return np.minimum(INPUT_PX[0] / np.asarray(width_px), INPUT_PX[1] / np.asarray(tall_px))
+
+
 def free_takes(rng: np.random.Generator, count: int, frames: int, speed_m_s: float) -> Takes:
     """``count`` free views: any direction, height 1 to 6 m, straight or curved, 10 to 60 fps.
 
     Directions are spread evenly over the circle from a random start; walkers appear 48 to 180
-    pixels tall; moments are off by up to 15% of a frame's time (standard deviation). Cameras stand
+    pixels tall in the segmenter's input (smaller ones no pipeline uses); moments are off by up to 15% of a frame's time (standard deviation). Cameras stand
     far enough for a walker of ``speed_m_s`` never to come nearer than 2.5 m.
     """
     view = np.arange(count) + rng.uniform(-0.3, 0.3, count)
     view = (rng.uniform(0.0, 360.0) + view * 360.0 / count) % 360.0
     rates = rng.choice(FRAME_RATES, count, p=_RATE_SHARES)
     size = np.array(FRAME_SIZES)[rng.integers(len(FRAME_SIZES), size=count)]
-    person = np.exp(rng.uniform(np.log(48.0), np.log(180.0), count))
+    person = np.exp(rng.uniform(np.log(48.0), np.log(180.0), count)) / input_scale(*size.T)
     nearest = 2.5 + 0.6 * speed_m_s * frames / rates
     distance = nearest * np.exp(rng.uniform(0.0, np.log(3.0), count))
     high = rng.random(count) < 0.3
