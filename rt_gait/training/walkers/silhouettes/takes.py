@@ -56,8 +56,9 @@ def free_takes(rng: np.random.Generator, count: int, frames: int, speed_m_s: flo
     """``count`` free views: any direction, height 1 to 6 m, straight or curved, 10 to 60 fps.
 
     Directions are spread evenly over the circle from a random start; walkers appear 48 to 180
-    pixels tall in the segmenter's input (smaller ones no pipeline uses); moments are off by up to 15% of a frame's time (standard deviation). Cameras stand
-    far enough for a walker of ``speed_m_s`` never to come nearer than 2.5 m.
+    pixels tall in the segmenter's input (the pipeline uses no smaller ones); moments are off by up
+    to 15% of a frame's time (standard deviation). Cameras stand far enough for a walker of
+    ``speed_m_s`` never to come nearer than 2.5 m.
     """
     view = np.arange(count) + rng.uniform(-0.3, 0.3, count)
     view = (rng.uniform(0.0, 360.0) + view * 360.0 / count) % 360.0
