@@ -242,10 +242,9 @@ def _logger(trt: Any) -> Any:
 
 
 def _parser_errors(parser: Any) -> str:
-    errors = [parser.get_error(k) for k in range(parser.num_errors)]
-    told = [
-        # node_operator came with 10
-        f"{e.node_operator()}: {e.desc()[:120]}" if hasattr(e, "node_operator") else e.desc()[:120]
-        for e in errors[:3]
-    ]
+    told = []
+    for error in (parser.get_error(k) for k in range(min(parser.num_errors, 3))):
+        text = " ".join(error.desc().split())[:160]
+        operator = getattr(error, "node_operator", None)  # came with 10
+        told.append(f"{operator()}: {text}" if operator else text)
     return "; ".join(told) or "it does not say why"

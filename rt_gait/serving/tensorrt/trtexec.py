@@ -12,7 +12,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import ModelError
-from rt_gait.serving.repository import ModelInfo
+from rt_gait.serving.repository import ModelInfo, TensorSpec
 from rt_gait.serving.tensorrt.compiler import Batch
 from rt_gait.serving.tensorrt.cuda import empty
 from rt_gait.serving.tensorrt.request import BuildRequest, Precision
@@ -172,19 +173,9 @@ def read_outputs(path: Path, info: ModelInfo, count: int) -> list[Batch]:
     Raises:
         ModelError: an output is missing, of another shape, or not finite.
     """
-    found = {tensor["name"]: tensor for tensor in _read_json(path)}
-    outputs = []
-    for spec in info.outputs:
-        output = empty((count, *spec.dims), spec.data_type)
-        tensor = found.get(spec.name, {"dimensions": "missing", "values": []})
-        if tensor["dimensions"] != _shape(count, spec.dims):
-            raise ModelError(
-                f"model {info.name!r}: the engine's output {spec.name} should be "
-                f"{_shape(count, spec.dims)}, not {tensor['dimensions']}"
-            )
-        output[...] = np.array(tensor["values"], output.dtype).reshape(output.shape)
-        outputs.append(output)
-    return outputs
+    with _reading(path) as read:
+        found = {tensor["name"]: tensor for tensor in read}
+        return [_output(info, spec, found.get(spec.name), count) for spec in info.outputs]
 
 
 def read_latencies(path: Path, warm_up_ms: int) -> npt.NDArray[np.float64]:
@@ -193,20 +184,34 @@ def read_latencies(path: Path, warm_up_ms: int) -> npt.NDArray[np.float64]:
     Raises:
         ModelError: there is none.
     """
-    runs = [r for r in _read_json(path) if float(r["startComputeMs"]) >= warm_up_ms]
-    if not runs:
+    with _reading(path) as read:
+        found = [float(r["latencyMs"]) for r in read if float(r["startComputeMs"]) >= warm_up_ms]
+    if not found:
         raise ModelError("trtexec measured no run after warming up")
-    return np.array([float(r["latencyMs"]) for r in runs]) / 1000
+    return np.array(found) / 1000
+
+
+def _output(info: ModelInfo, spec: TensorSpec, tensor: Any, count: int) -> Batch:
+    wanted, found = _shape(count, spec.dims), tensor["dimensions"] if tensor else "missing"
+    if found != wanted:
+        raise ModelError(
+            f"model {info.name!r}: the engine's output {spec.name} should be {wanted}, not {found}"
+        )
+    output = empty((count, *spec.dims), spec.data_type)
+    output[...] = np.array(tensor["values"], output.dtype).reshape(output.shape)
+    return output
 
 
 def _shape(count: int, dims: Sequence[int]) -> str:
     return "x".join(str(n) for n in (count, *dims))
 
 
-def _read_json(path: Path) -> Any:
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    """What is in one of trtexec's files; a complaint if it is not what is looked for in it."""
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        yield json.loads(path.read_text())
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"trtexec should have written numbers as JSON to {path.name}: {error}"
         ) from error
