@@ -49,24 +49,25 @@ class ModelInfo:
     queue_delay_us: int = 0
 
     @property
+    def version(self) -> int:
+        """The newest version, which is the one that Triton serves."""
+        versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
+        return max(versions, default=1)
+
+    @property
     def onnx_path(self) -> Path:
         """The newest version's ``model.onnx``."""
-        return self._newest / "model.onnx"
+        return self.folder / str(self.version) / "model.onnx"
 
     @property
     def plan_path(self) -> Path:
         """The newest version's ``model.plan``."""
-        return self._newest / "model.plan"
+        return self.folder / str(self.version) / "model.plan"
 
     @property
     def network_path(self) -> Path:
         """The file that Triton runs."""
         return self.plan_path if self.platform == PLAN else self.onnx_path
-
-    @property
-    def _newest(self) -> Path:
-        versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
-        return self.folder / str(max(versions, default=1))
 
     @cached_property
     def key(self) -> str:
