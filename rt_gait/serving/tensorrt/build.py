@@ -18,6 +18,7 @@ from rt_gait.serving.description import describe, write_config
 from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.repository import PLAN, SOURCE_MODEL, ModelInfo
 from rt_gait.serving.tensorrt.compiler import Batch, Compiler, Engine
+from rt_gait.serving.tensorrt.cuda import empty
 from rt_gait.serving.tensorrt.device import Device
 from rt_gait.serving.tensorrt.held_out import held_out
 from rt_gait.serving.tensorrt.report import Agreement, BuildReport, Latency, sha256
@@ -144,9 +145,7 @@ def _report(
     agreement = None if inputs is None else _agreement(info, batched, inputs)
     if inputs is None:
         (spec,) = info.inputs
-        inputs = np.zeros(
-            (1, *spec.dims), {"TYPE_FP16": np.float16}.get(spec.data_type, np.float32)
-        )
+        inputs = np.zeros_like(empty((1, *spec.dims), spec.data_type))
     return BuildReport(
         rt_gait=__version__,
         built_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -158,6 +158,14 @@ def test_there_are_none_of_flow_and_of_other_sizes() -> None:
     assert held_out(replace(info, inputs=())) is None
 
 
+def test_without_held_out_inputs_only_the_time_is_measured(build: Build, models_dir: Path) -> None:
+    config = models_dir / "whole" / "config.pbtxt"
+    config.write_text(config.read_text().replace('"silhouette" }', '"something else" }'))
+    report = build()
+    assert report.agreement is None
+    assert [row.batch for row in report.latency] == [1, 4, 16]
+
+
 def test_a_plan_is_checked_as_any_model(build: Build, tmp_path: Path) -> None:
     build()
     info = load_info(tmp_path / "engines", "whole")
