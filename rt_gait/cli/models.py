@@ -1,4 +1,4 @@
-"""``rt-gait models``: what the model repository holds, and importing into it."""
+"""``rt-gait models``: what the model repository holds, importing into it, building engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rt_gait.serving.repository import ModelInfo
 
-models_app = typer.Typer(help="List, show, check or import models.")
+models_app = typer.Typer(help="List, show, check, import or build models.")
 
 Folder = Annotated[
     Path | None, typer.Option("--models", help="Models folder (default: that of the settings)")
@@ -59,19 +59,25 @@ def list_models(models: Folder = None) -> None:
 @models_app.command()
 def show(name: Annotated[str, typer.Argument(help="Model")], models: Folder = None) -> None:
     """Show what is known of a model."""
-    from rt_gait.serving.repository import load_info
+    from rt_gait.serving.repository import PLAN, load_info
 
     info = load_info(models_folder(models), name)
     table = _table("", "")
     table.show_header = False
     table.add_row("model", info.key)
-    table.add_row("file", f"{info.onnx_path} ({_megabytes(info)} MB)")
+    table.add_row("file", f"{info.network_path} ({_megabytes(info)} MB)")
     table.add_row("largest batch", str(info.max_batch_size))
     for kind, specs in (("input", info.inputs), ("output", info.outputs)):
         for spec in specs:
             table.add_row(kind, f"{spec.name} {spec.data_type} {list(spec.dims)}")
     for key, value in sorted(info.parameters.items()):
         table.add_row(key, value)
+    if info.platform == PLAN:
+        from rt_gait.cli.build import summary
+        from rt_gait.serving.tensorrt.report import BuildReport
+
+        for line in summary(BuildReport.read(info.folder)):
+            table.add_row("build", line)
     _print(table)
     if info.parameters.get("modality") == "silhouette" and "known_score" not in info.parameters:
         typer.echo(_NOT_SCORED, err=True)
@@ -89,12 +95,12 @@ def check(
     failed = False
     for name in names or model_names(folder):
         try:
-            _check(folder, name)
+            left_out = _check(folder, name)
         except RtGaitError as error:
             failed = True
             typer.echo(f"BAD {name}: {error}")
         else:
-            typer.echo(f"ok  {name}")
+            typer.echo(f"ok  {name}" + (f" ({left_out})" if left_out else ""))
     if failed:
         raise typer.Exit(ExitCode.MODEL)
 
@@ -130,6 +136,46 @@ def import_model(
     typer.echo(_NOT_SCORED, err=True)
 
 
+@models_app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="Model")],
+    precision: Annotated[str, typer.Option(help="fp32, fp16, int8 or best (int8 and fp16)")],
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Least, usual and largest batch; one number for that size alone"),
+    ] = None,
+    workspace: Annotated[
+        int | None, typer.Option(min=1, help="MiB that a layer may use (default: all there is)")
+    ] = None,
+    dla: Annotated[
+        int | None, typer.Option(min=0, help="Deep learning accelerator to run on, 0 or 1")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Triton model repository to build in")] = Path(
+        "engines"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Silhouettes as <id>/<type>/<view>/: measure accuracy on the engine"),
+    ] = None,
+    models: Folder = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a build")] = False,
+) -> None:
+    """Make a TensorRT engine of a model, on the device that is to run it."""
+    from rt_gait.cli.build import build_command
+
+    build_command(
+        models_folder(models),
+        name,
+        precision=precision,
+        batch=batch,
+        workspace_mib=workspace,
+        dla_core=dla,
+        out=out,
+        data=data,
+        overwrite=overwrite,
+    )
+
+
 def _row(folder: Path, name: str) -> list[str]:
     from rt_gait.serving.repository import load_info
 
@@ -149,19 +195,25 @@ def _row(folder: Path, name: str) -> list[str]:
 
 
 def _megabytes(info: ModelInfo) -> str:
-    path = info.onnx_path
+    path = info.network_path
     return f"{path.stat().st_size / 1e6:.1f}" if path.is_file() else "missing"
 
 
-def _check(folder: Path, name: str) -> None:
+def _check(folder: Path, name: str) -> str:
+    """Check a model; what was left out, or empty text."""
     from rt_gait.gait.embedder import OnnxGaitEmbedder
     from rt_gait.serving.check import check_model
-    from rt_gait.serving.repository import load_info
+    from rt_gait.serving.repository import PLAN, load_info
 
     info = load_info(folder, name)
+    if info.platform == PLAN:
+        from rt_gait.cli.build import check_plan_folder
+
+        return check_plan_folder(info, models_folder(None))
     if info.text("modality") in ("silhouette", "flow"):
         OnnxGaitEmbedder(info)
     check_model(info)
+    return ""
 
 
 def _table(*columns: str) -> Table:

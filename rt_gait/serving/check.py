@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,27 @@ _UNIT_TOLERANCE = 1e-3
 _BATCH_TOLERANCE = 1e-3
 
 
-def check_model(info: ModelInfo) -> None:
+class Network(Protocol):
+    """Anything that runs a model on [N, ...]."""
+
+    def run(self, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Return its outputs, each [N, ...]."""
+        ...
+
+
+def check_model(info: ModelInfo, network: Network | None = None) -> None:
     """Run one random batch through a model.
+
+    Args:
+        info: its configuration.
+        network: what runs it; by default ONNX Runtime.
 
     Raises:
         ModelError: ``model.onnx`` is missing, broken or not what ``config.pbtxt`` says; or an
             output is not finite, of another shape, or depends on what else is in the batch; or an
             output named ``embedding`` is not of unit length.
     """
-    model = OnnxModel(info.onnx_path, info)
+    model = network or OnnxModel(info.onnx_path, info)
     count = min(2, max(info.max_batch_size, 1))
     batch = _random_batch(info, count)
     together, alone = _run(info, model, batch), _run(info, model, batch[:1])
@@ -50,7 +62,7 @@ def _random_batch(info: ModelInfo, count: int) -> npt.NDArray[Any]:
     return share.astype(np.float16) if spec.data_type == "TYPE_FP16" else share
 
 
-def _run(info: ModelInfo, model: OnnxModel, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+def _run(info: ModelInfo, model: Network, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     try:
         return model.run(batch)
     except Exception as error:  # onnxruntime raises a different class for each kind of failure

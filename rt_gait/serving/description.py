@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rt_gait.serving.repository import TensorSpec
+from rt_gait.serving.repository import ONNX, PLAN, ModelInfo, TensorSpec
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What ``config.pbtxt`` is to say of an ONNX model.
+    """What ``config.pbtxt`` is to say of a model.
 
     Args:
         name: Of the model and its folder.
@@ -21,6 +21,9 @@ class ModelDescription:
         parameters: What rt-gait must know of it, in this order.
         preferred_batch_size: Of Triton's dynamic batcher.
         queue_delay_us: How long a request may wait for others.
+        platform: Triton's name of what runs it: :data:`~.repository.ONNX` or
+            :data:`~.repository.PLAN`.
+        dla_core: Of a plan that was built for one.
 
     Raises:
         ValueError: a preferred batch is larger than the largest, which Triton refuses.
@@ -34,6 +37,8 @@ class ModelDescription:
     parameters: dict[str, str] = field(default_factory=dict)
     preferred_batch_size: tuple[int, ...] = (8, 16, 32)
     queue_delay_us: int = 5000
+    platform: str = ONNX
+    dla_core: int | None = None
 
     def __post_init__(self) -> None:
         if max(self.preferred_batch_size) > self.max_batch_size:
@@ -43,18 +48,36 @@ class ModelDescription:
             )
 
 
+def describe(info: ModelInfo, about: str) -> ModelDescription:
+    """Return the description of a model of the repository."""
+    return ModelDescription(
+        name=info.name,
+        about=about,
+        max_batch_size=info.max_batch_size,
+        inputs=info.inputs,
+        outputs=info.outputs,
+        parameters=info.parameters,
+        preferred_batch_size=info.preferred_batch_size,
+        queue_delay_us=info.queue_delay_us,
+        platform=info.platform,
+    )
+
+
 def config_text(model: ModelDescription) -> str:
     """Return the text of ``config.pbtxt``."""
     preferred = ", ".join(str(n) for n in model.preferred_batch_size)
     lines = [f"# {_printable(line)}" for line in model.about.splitlines()]
     lines += [
         f'name: "{model.name}"',
-        'platform: "onnxruntime_onnx"',
+        f'platform: "{model.platform}"',
         f"max_batch_size: {model.max_batch_size}",
         *_tensors("input", model.inputs),
         *_tensors("output", model.outputs),
+        "version_policy { latest { num_versions: 1 } }",
+        _instances(model),
         f"dynamic_batching {{ preferred_batch_size: [ {preferred} ] "
         f"max_queue_delay_microseconds: {model.queue_delay_us} }}",
+        *_warm_up(model),
     ]
     lines += [
         f'parameters {{ key: "{key}" value {{ string_value: "{_escaped(value)}" }} }}'
@@ -76,6 +99,35 @@ def _tensors(kind: str, specs: tuple[TensorSpec, ...]) -> list[str]:
         f'{kind} [ {{ name: "{s.name}" data_type: {s.data_type} '
         f"dims: [ {', '.join(str(d) for d in s.dims)} ] }} ]"
         for s in specs
+    ]
+
+
+def _instances(model: ModelDescription) -> str:
+    """One instance: several would only share the device. KIND_AUTO is a GPU where there is one."""
+    kind = "KIND_GPU" if model.platform == PLAN else "KIND_AUTO"
+    core = (
+        ""
+        if model.dla_core is None
+        else f" secondary_devices [ {{ kind: KIND_NVDLA device_id: {model.dla_core} }} ]"
+    )
+    return f"instance_group [ {{ count: 1 kind: {kind}{core} }} ]"
+
+
+def _warm_up(model: ModelDescription) -> list[str]:
+    """One request of one, and one of the first preferred size, before the server says ready.
+
+    Larger ones would make the start slow on a processor. Inputs of an open size have none.
+    """
+    if any(-1 in spec.dims for spec in model.inputs) or not model.inputs:
+        return []
+    inputs = " ".join(
+        f'inputs {{ key: "{s.name}" value {{ data_type: {s.data_type} '
+        f"dims: [ {', '.join(str(d) for d in s.dims)} ] zero_data: true }} }}"
+        for s in model.inputs
+    )
+    return [
+        f'model_warmup [ {{ name: "batch of {n}" batch_size: {n} {inputs} }} ]'
+        for n in sorted({1, min(model.preferred_batch_size)})
     ]
 
 

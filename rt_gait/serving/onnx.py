@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import ModelError
-from rt_gait.serving.repository import ModelInfo, TensorSpec
+from rt_gait.serving.repository import PLAN, ModelInfo, TensorSpec
 
 _NUMPY_TYPES = {"TYPE_FP32": "float", "TYPE_FP16": "float16", "TYPE_UINT8": "uint8"}
 
@@ -28,12 +28,19 @@ class OnnxModel:
         info: Its Triton configuration; when given, names, types and shapes must agree.
 
     Raises:
-        ModelError: the file is missing, broken, or differs from its configuration.
+        ModelError: the file is missing, broken, or differs from its configuration; or the model
+            is a TensorRT plan, which ONNX Runtime cannot run.
     """
 
     def __init__(self, path: Path, info: ModelInfo | None = None) -> None:
         import onnxruntime
 
+        if info is not None and info.platform == PLAN:
+            raise ModelError(
+                f"model {info.name!r} is a TensorRT plan, which only a Triton server runs: start "
+                "one over its folder and pass --triton HOST:PORT, or use the ONNX model it was "
+                "built from"
+            )
         if not path.is_file():
             raise ModelError(f"there is no model file; expected {path}")
         options = onnxruntime.SessionOptions()

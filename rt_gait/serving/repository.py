@@ -14,6 +14,11 @@ from pathlib import Path
 
 from rt_gait.errors import ModelError, UsageError
 
+ONNX, PLAN = "onnxruntime_onnx", "tensorrt_plan"
+"""Triton's names of the platforms that rt-gait knows."""
+SOURCE_MODEL = "source_model"
+"""The parameter that names the key of the model a plan was built from."""
+
 _PACKAGED = Path(__file__).parents[1] / "model_repository"
 _CHECKOUT = Path(__file__).parents[2] / "model_repository"
 
@@ -39,20 +44,43 @@ class ModelInfo:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     parameters: dict[str, str]
+    platform: str = ONNX
+    preferred_batch_size: tuple[int, ...] = ()
+    queue_delay_us: int = 0
+
+    @property
+    def version(self) -> int:
+        """The newest version, which is the one that Triton serves."""
+        versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
+        return max(versions, default=1)
 
     @property
     def onnx_path(self) -> Path:
         """The newest version's ``model.onnx``."""
-        versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
-        return self.folder / str(max(versions, default=1)) / "model.onnx"
+        return self.folder / str(self.version) / "model.onnx"
+
+    @property
+    def plan_path(self) -> Path:
+        """The newest version's ``model.plan``."""
+        return self.folder / str(self.version) / "model.plan"
+
+    @property
+    def network_path(self) -> Path:
+        """The file that Triton runs."""
+        return self.plan_path if self.platform == PLAN else self.onnx_path
 
     @cached_property
     def key(self) -> str:
         """``name@digest``: changes with every byte of the network. Templates are bound to it.
 
+        A TensorRT plan has the key of the ONNX model it was built from: a gallery outlives a
+        rebuild, and ``build.json`` says how well the two agree.
+
         Raises:
-            ModelError: there is no ``model.onnx``.
+            ModelError: there is no ``model.onnx``, or the plan does not say where it comes from.
         """
+        if self.platform == PLAN:
+            return self.text(SOURCE_MODEL)
         paths = [self.onnx_path]
         if "frame_model" in self.parameters:
             paths.append(self.part("frame_model").onnx_path)
@@ -161,4 +189,7 @@ def load_info(models_dir: Path, name: str) -> ModelInfo:
         inputs=specs(config.input),
         outputs=specs(config.output),
         parameters={k: v.string_value for k, v in config.parameters.items()},
+        platform=config.platform,
+        preferred_batch_size=tuple(config.dynamic_batching.preferred_batch_size),
+        queue_delay_us=config.dynamic_batching.max_queue_delay_microseconds,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from rt_gait.serving.description import ModelDescription, config_text, write_config
-from rt_gait.serving.repository import TensorSpec, load_info
+from rt_gait.serving.repository import PLAN, TensorSpec, load_info
 
 GOLDEN = Path(__file__).with_name("golden_config.pbtxt")
+GOLDEN_PLAN = Path(__file__).with_name("golden_plan_config.pbtxt")
 MODEL = ModelDescription(
     name="twice",
     about="Two networks in one.\nA second line.",
@@ -30,12 +32,31 @@ def test_the_text_is_the_golden_file() -> None:
     assert config_text(MODEL) == GOLDEN.read_text(encoding="utf-8")
 
 
+def test_the_text_of_a_plan_is_its_golden_file() -> None:
+    plan = replace(MODEL, platform=PLAN, dla_core=1)
+    assert config_text(plan) == GOLDEN_PLAN.read_text(encoding="utf-8")
+    (group,) = text_format.Parse(config_text(plan), model_config_pb2.ModelConfig()).instance_group
+    assert group.kind == model_config_pb2.ModelInstanceGroup.KIND_GPU
+    assert group.secondary_devices[0].device_id == 1
+
+
+def test_an_input_of_an_open_size_is_not_warmed_up() -> None:
+    open_size = TensorSpec("silhouettes", "TYPE_UINT8", (-1, 64, 44))
+    assert "model_warmup" not in config_text(replace(MODEL, inputs=(open_size,)))
+
+
 def test_triton_reads_what_was_described() -> None:
     config = text_format.Parse(config_text(MODEL), model_config_pb2.ModelConfig())
     assert (config.name, config.platform) == ("twice", "onnxruntime_onnx")
     assert config.max_batch_size == 16
     assert list(config.dynamic_batching.preferred_batch_size) == [4, 16]
     assert config.dynamic_batching.max_queue_delay_microseconds == 5000
+    assert config.version_policy.latest.num_versions == 1
+    assert [(w.name, w.batch_size) for w in config.model_warmup] == [
+        ("batch of 1", 1),
+        ("batch of 4", 4),
+    ]
+    assert list(config.model_warmup[0].inputs["silhouettes"].dims) == [30, 64, 44]
     again = text_format.Parse(text_format.MessageToString(config), model_config_pb2.ModelConfig())
     assert again == config
 

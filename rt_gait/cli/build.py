@@ -1,0 +1,105 @@
+"""``rt-gait models build``: from ONNX to a TensorRT engine, on the device that is to run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from rt_gait.serving.repository import ModelInfo, load_info, model_names
+from rt_gait.serving.tensorrt.build import Batched, build_model
+from rt_gait.serving.tensorrt.compiler import find_compiler, installed
+from rt_gait.serving.tensorrt.device import this_device
+from rt_gait.serving.tensorrt.report import BuildReport, check_plan
+from rt_gait.serving.tensorrt.request import BuildRequest, Precision, Profile
+
+
+def build_command(
+    models_dir: Path,
+    name: str,
+    *,
+    precision: str,
+    batch: str | None,
+    workspace_mib: int | None,
+    dla_core: int | None,
+    out: Path,
+    data: Path | None,
+    overwrite: bool,
+) -> None:
+    """Build one model and say what it is worth.
+
+    Raises:
+        UsageError: the options do not fit the model.
+        ModelError: there is no TensorRT or no device, or the engine is no good.
+        OutputError: the model cannot be written.
+    """
+    info = load_info(models_dir, name)
+    request = BuildRequest(
+        info, Precision.of(precision), Profile.of(batch, info), workspace_mib, dla_core
+    )
+    request.check_precision(typed=False)  # what no TensorRT can build is told without one
+    judge = _judge(info, data) if data else None
+    compiler = find_compiler()
+    request.check_precision(typed=compiler.typed)
+    device = this_device(compiler.version)
+    typer.echo(f"building {name} for {device.bound_to}; this takes minutes", err=True)
+    report = build_model(request, out, compiler, device, overwrite=overwrite, judge=judge)
+    typer.echo(f"{out / name}: {precision}, built from {report.source_model}")
+    for line in summary(report):
+        typer.echo(f"  {line}")
+
+
+def _judge(info: ModelInfo, data: Path) -> Any:
+    from rt_gait.evaluation.plan import accuracy, check_can_judge
+
+    check_can_judge(info, data)
+
+    def judge(engine: Batched) -> dict[str, Any]:
+        return accuracy(info, engine, data)
+
+    return judge
+
+
+def summary(report: BuildReport) -> list[str]:
+    """Return what a report says, a line each."""
+    lines = [f"built on {report.device.bound_to} by {report.compiler}"]
+    if report.agreement is None:
+        lines.append("agreement with ONNX: no held-out inputs of this kind")
+    else:
+        lines.append(
+            f"agreement with ONNX: cosine {report.agreement.cosine_mean:.5f} (least "
+            f"{report.agreement.cosine_min:.5f}) on {report.agreement.samples} held-out inputs"
+        )
+    lines += [
+        f"batch {row.batch}: {row.p50_ms:.3f} ms (p99 {row.p99_ms:.3f} ms)"
+        for row in report.latency
+    ]
+    energy = report.energy_mj_per_inference
+    lines.append(f"energy: {report.energy_note if energy is None else f'{energy:.2f} mJ'}")
+    lines.append("accuracy: not measured" if report.accuracy is None else "accuracy: build.json")
+    return lines
+
+
+def check_plan_folder(info: ModelInfo, onnx_dir: Path) -> str:
+    """Check a plan, and run it where TensorRT is installed; what was left out, or empty text.
+
+    Args:
+        info: the plan's configuration.
+        onnx_dir: where the ONNX model it was built from may lie.
+
+    Raises:
+        ModelError: it is damaged, foreign, or does not do what its configuration says.
+    """
+    from rt_gait.serving.check import check_model
+
+    origin = info.key.partition("@")[0]
+    source = load_info(onnx_dir, origin) if origin in model_names(onnx_dir) else None
+    compiler = installed()
+    if compiler is None:
+        check_plan(info, source=source)
+        return "files only, there is no TensorRT to run it"
+    report = check_plan(info, this_device(compiler.version), source)
+    engine = compiler.open(info.plan_path, info, report.dla_core)
+    check_model(info, Batched(engine, report.profile))
+    return ""

@@ -1,0 +1,139 @@
+"""``build.json`` beside a plan: what it was built from and on, and what was measured of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rt_gait.errors import ModelError
+from rt_gait.serving.repository import ModelInfo
+from rt_gait.serving.tensorrt.device import Device
+from rt_gait.serving.tensorrt.request import Profile
+
+NAME = "build.json"
+_LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Of one batch, copies to the device and back included."""
+
+    batch: int
+    p50_ms: float
+    p99_ms: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """With the ONNX model on held-out inputs: cosines of the outputs of each, the worst output."""
+
+    samples: int
+    cosine_min: float
+    cosine_mean: float
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What ``build.json`` holds."""
+
+    rt_gait: str
+    built_utc: str
+    """ISO 8601."""
+    source_model: str
+    """The key of the ONNX model, ``name@digest``."""
+    source_sha256: str
+    source_precision: str
+    plan_sha256: str
+    precision: str
+    compiler: str
+    device: Device
+    profile: Profile
+    workspace_mib: int | None
+    dla_core: int | None
+    latency: tuple[Latency, ...]
+    agreement: Agreement | None
+    """None where rt-gait has no held-out inputs of the model's kind."""
+    accuracy: dict[str, Any] | None
+    """As ``report.json`` of ``rt-gait evaluate``; None where no labelled sequences were given."""
+    energy_mj_per_inference: float | None = None
+    energy_note: str = "not measured"
+    layout: int = _LAYOUT
+
+    def write(self, folder: Path) -> None:
+        """Write ``build.json``."""
+        (folder / NAME).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(folder: Path) -> BuildReport:
+        """Read ``build.json``.
+
+        Raises:
+            ModelError: it is missing, or holds something else.
+        """
+        path = folder / NAME
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found["layout"] != _LAYOUT:
+                raise ValueError(f"layout {_LAYOUT} expected, not {found['layout']}")
+            parts: dict[str, Any] = {
+                "device": Device(**found.pop("device")),
+                "profile": Profile(**found.pop("profile")),
+                "latency": tuple(Latency(**row) for row in found.pop("latency")),
+            }
+            agreement = found.pop("agreement")
+            parts["agreement"] = Agreement(**agreement) if agreement else None
+            return BuildReport(**found, **parts)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ModelError(
+                f"a plan needs the {NAME} that rt-gait models build writes beside it; "
+                f"this one cannot be used ({error}): {path}"
+            ) from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"cannot read the model file ({error.strerror}): {path}") from error
+
+
+def check_plan(
+    info: ModelInfo, here: Device | None = None, source: ModelInfo | None = None
+) -> BuildReport:
+    """Check that a plan is whole and belongs here; return its report.
+
+    Args:
+        info: the plan's configuration.
+        here: the device and TensorRT that are to run it, if known.
+        source: the ONNX model that it should be made of, if there is one.
+
+    Raises:
+        ModelError: it is damaged, or made on another device, for another TensorRT, or from another
+            model; the message has both and the command that builds it again.
+    """
+    report = BuildReport.read(info.folder)
+    again = f"build it again: rt-gait models build {info.name} --precision {report.precision}"
+    if sha256(info.plan_path) != report.plan_sha256:
+        raise ModelError(
+            f"model {info.name!r}: model.plan is not the file that {NAME} was written for; {again}"
+        )
+    if source is not None and sha256(source.onnx_path) != report.source_sha256:
+        raise ModelError(
+            f"model {info.name!r}: its plan was built from {report.source_model}, and the ONNX "
+            f"model is now {source.key}; {again}"
+        )
+    if here is not None and here.bound_to != report.device.bound_to:
+        raise ModelError(
+            f"model {info.name!r}: its plan was built on {report.device.bound_to}; this is "
+            f"{here.bound_to}; {again}"
+        )
+    return report
