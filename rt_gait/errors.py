@@ -89,3 +89,7 @@ class DamagedInputError(RtGaitError):
     """The input is broken part of the way; results up to there are kept."""
 
     exit_code = ExitCode.DAMAGED_INPUT
+
+
+class StopRequested(Exception):
+    """A long wait was cut short because the run is to end; it never reaches the user."""

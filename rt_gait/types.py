@@ -56,14 +56,16 @@ class Detections:
     """[N] float32 in 0..1."""
     masks: tuple[Mask, ...]
     """N masks, same order."""
+    missing: bool = False
+    """The segmenter gave no answer: nobody was looked for."""
 
     def __len__(self) -> int:
         return len(self.scores)
 
     @staticmethod
-    def none() -> Detections:
-        """Return the detections of a frame without people."""
-        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
+    def none(*, missing: bool = False) -> Detections:
+        """Return the detections of a frame without people, or one that was not looked at."""
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), (), missing)
 
 
 class TrackState(str, Enum):
@@ -148,6 +150,21 @@ class Embedding:
     end_secs: float
     vector: FloatArray
     """[D] float32, L2 norm 1."""
+
+
+class WindowLoss(str, Enum):
+    """Why a window of a live source was not embedded by a server."""
+
+    REPLACED = "replaced"
+    """A newer one of the same track came before it could be sent."""
+    REJECTED = "rejected"
+    """The server was well and would not take it: its queue was full."""
+    TIMED_OUT = "timed_out"
+    """The server was well, and not in time."""
+    UNAVAILABLE = "unavailable"
+    """The server was away."""
+    LATE = "late"
+    """Its track, or the run, had ended by then."""
 
 
 class IdentityState(str, Enum):

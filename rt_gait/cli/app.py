@@ -23,7 +23,7 @@ app = typer.Typer(
 app.add_typer(gallery_app, name="gallery")
 app.add_typer(models_app, name="models")
 
-_IN, _OUT, _WHO = "Input", "Output", "Recognition"
+_IN, _OUT, _WHO, _SERVER = "Input", "Output", "Recognition", "Server"
 
 
 def _opt(*names: str, text: str, panel: str | None = None) -> typer.models.OptionInfo:
@@ -41,9 +41,25 @@ Detector = Annotated[
     str | None,
     _opt(
         "--detector",
-        text="Person segmenter, or Ultralytics -seg weights (default person_seg)",
+        text="Person segmenter, triton:NAME to have it served, or Ultralytics -seg weights "
+        "(default person_seg)",
         panel=_WHO,
     ),
+]
+Triton = Annotated[
+    str | None,
+    _opt("--triton", text="Triton server for the gait model, HOST:PORT of its gRPC", panel=_SERVER),
+]
+WaitTriton = Annotated[
+    float | None,
+    _opt("--wait-triton", text="Seconds to wait for it at the start (default 5)", panel=_SERVER),
+]
+TritonTls = Annotated[
+    bool | None, _opt("--triton-tls", text="Encrypt the connection", panel=_SERVER)
+]
+TritonCa = Annotated[
+    Path | None,
+    _opt("--triton-ca", text="Certificates to trust, PEM; implies --triton-tls", panel=_SERVER),
 ]
 Config = Annotated[Path | None, _opt("--config", text="Settings in a TOML file", panel=_IN)]
 Fps = Annotated[
@@ -91,6 +107,10 @@ def run(
     gallery: Gallery = None,
     model: Model = None,
     detector: Detector = None,
+    triton: Triton = None,
+    wait_triton: WaitTriton = None,
+    triton_tls: TritonTls = None,
+    triton_ca: TritonCa = None,
     version: Annotated[
         bool | None,
         typer.Option("--version", help="Print the version", is_eager=True, callback=_print_version),
@@ -124,13 +144,20 @@ def enroll(
     ] = None,
     model: Model = None,
     detector: Detector = None,
+    triton: Triton = None,
+    wait_triton: WaitTriton = None,
+    triton_tls: TritonTls = None,
+    triton_ca: TritonCa = None,
     fps: Fps = None,
     config: Config = None,
 ) -> None:
     """Add a person to a gallery from a video."""
     from rt_gait.cli.enroll import enroll_command
 
-    flags = {"video": video, "gallery": gallery, "model": model, "detector": detector, "fps": fps}
+    flags: dict[str, object] = {"video": video, "gallery": gallery, "model": model, "fps": fps}
+    flags["detector"] = detector
+    flags |= {"triton": triton, "wait_triton": wait_triton}
+    flags |= {"triton_tls": triton_tls, "triton_ca": triton_ca}
     enroll_command(config, flags, subject=subject, track=track)
 
 

@@ -42,10 +42,15 @@ class ModelInfo:
     parameters: dict[str, str]
 
     @property
+    def version(self) -> int:
+        """The newest version, which is the one that Triton serves."""
+        versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
+        return max(versions, default=1)
+
+    @property
     def onnx_path(self) -> Path:
         """The newest version's ``model.onnx``."""
-        versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
-        return self.folder / str(max(versions, default=1)) / "model.onnx"
+        return self.folder / str(self.version) / "model.onnx"
 
     @cached_property
     def key(self) -> str:

@@ -147,7 +147,7 @@ class TritonClient:
         return self._call(self._stub.ModelConfig, request, model, timeout_secs, wait=wait)
 
     def ready(self, *, timeout_secs: float) -> bool:
-        """Wait for a connection, and ask whether the server and all its models are ready.
+        """Ask whether the server and all its models are ready.
 
         Raises:
             ServerError: there is no answer in time.
@@ -156,7 +156,7 @@ class TritonClient:
         from tritonclient.grpc import service_pb2
 
         request = service_pb2.ServerReadyRequest()
-        call = self._call(self._stub.ServerReady, request, "", timeout_secs, wait=True)
+        call = self._call(self._stub.ServerReady, request, "", timeout_secs)
         return bool(call.reply().ready)
 
     def statistics(self, model: str, *, timeout_secs: float) -> dict[str, int]:
@@ -205,6 +205,18 @@ class Call:
     def done(self) -> bool:
         """Whether waiting is over."""
         return bool(self._future.done())
+
+    def wait(self, secs: float) -> bool:
+        """Wait that long at most; return whether waiting is over."""
+        import grpc
+
+        try:
+            self._future.exception(timeout=secs)
+        except grpc.FutureTimeoutError:
+            return False
+        except grpc.FutureCancelledError:
+            pass
+        return True
 
     def cancel(self) -> None:
         """Give it up."""
