@@ -65,7 +65,7 @@ def assemble(
         # Imported here: filterpy and scipy take a second that a wrong name need not wait for.
         from rt_gait.track.sort import SortTracker
 
-        server = None if settings.triton is None else Server(settings, live, stopped)
+        server = None if settings.triton is None else Server(settings, live=live, stopped=stopped)
         detector = open_detector(
             settings.detector,
             models_dir=settings.models_dir,
@@ -88,14 +88,21 @@ def assemble(
 
 
 class Server:
-    """The Triton server of the settings, and the models a run has there.
+    """The Triton server of the settings, and the models a run has there; one connection to all.
+
+    Args:
+        settings: Where it is.
+        live: Whether the source goes on without waiting for results.
+        stopped: Whether the run is to end: long waits then do.
 
     Raises:
         UsageError: its address, or the way in, makes no sense.
         ModelError: it is not ready in time, or does not let us in.
     """
 
-    def __init__(self, settings: Settings, live: bool, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: Settings, *, live: bool = False, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
         self._live, self._stopped = live, stopped
         endpoint = Endpoint(
             settings.triton or "",

@@ -221,6 +221,29 @@ def evaluate(
 
 
 @app.command()
+def serve(
+    models: Annotated[
+        Path | None, typer.Option("--models", help="Models folder (default: that of the settings)")
+    ] = None,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="For --triton")] = 8001,
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="For health checks")] = 8000,
+    metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="For Prometheus")] = 8002,
+    tritonserver: Annotated[
+        Path | None, _opt("--tritonserver", text="Program to run (default: on PATH, or the wheel)")
+    ] = None,
+    venv: Annotated[
+        Path | None, _opt("--venv", text="Environment of the wheel, made if it is not there")
+    ] = None,
+) -> None:
+    """Serve the models with Triton on this machine's loopback, until Ctrl-C."""
+    from rt_gait.cli.serve import serve_command
+    from rt_gait.serving.server.process import Ports
+
+    ports = Ports(grpc=grpc_port, http=http_port, metrics=metrics_port)
+    serve_command(models=models, tritonserver=tritonserver, venv=venv, ports=ports)
+
+
+@app.command()
 def replay(
     events: Annotated[Path, typer.Argument(help="Event log made by --events")],
 ) -> None:

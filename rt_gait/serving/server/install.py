@@ -1,5 +1,7 @@
 """Triton's environment, apart from rt-gait's because it needs an older numpy.
 
+    python -m rt_gait.serving.server.install FOLDER
+
 ``nvidia-pytriton`` carries tritonserver and its Python backend: Linux on x86-64 or arm64, glibc
 2.35 or newer, Python 3.10 to 3.12 (numpy below 2 has no wheels for later ones).
 """
@@ -95,3 +97,10 @@ def _run(command: list[str], what: str) -> None:
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
         raise ModelError(f"cannot {what}: {said[-1][:300]}; {_ELSEWHERE}")
+
+
+if __name__ == "__main__":
+    try:
+        ensure_installed(Path(sys.argv[1]))
+    except ModelError as failure:
+        sys.exit(f"error: {failure}")

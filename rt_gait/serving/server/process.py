@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rt_gait.errors import ModelError
-from rt_gait.serving.server.install import wheel_folder
+from rt_gait.errors import ModelError, UsageError
+from rt_gait.serving.server.wheel import lay_out
 
 HOST = "127.0.0.1"
 READY_SECS = 120.0
 """A model loads in a third of a second to a second; a TensorRT plan in several."""
 STOP_SECS = 15.0
 """Triton takes 2.5 to 3 s to stop, longer while it finishes requests."""
-_BACKENDS = Path(__file__).with_name("backends")
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the kernel keeps it
 _POLL_SECS = 0.05
 
@@ -45,8 +45,10 @@ class TritonServer:
         binary: A tritonserver with backends of its own.
         ports: Where it listens, on the loopback interface alone.
         log: Where its messages go; the terminal by default.
+        options: More of tritonserver's own.
 
     Raises:
+        UsageError: a port is taken.
         ModelError: it cannot be started, or a model cannot be loaded.
     """
 
@@ -58,11 +60,13 @@ class TritonServer:
         binary: Path | None = None,
         ports: Ports | None = None,
         log: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.ports = ports or Ports()
         self._models_dir = models_dir
         self._venv, self._binary = venv, binary
         self._log = log
+        self._options = options
         self._work: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -85,9 +89,11 @@ class TritonServer:
 
     def start(self) -> None:
         """Launch it and wait until every model is loaded."""
-        self._work = Path(tempfile.mkdtemp(prefix="rt-gait-triton-"))
+        for service, port in vars(self.ports).items():
+            _check_free(service, port)
+        work = self._work = Path(tempfile.mkdtemp(prefix="rt-gait-triton-"))
         try:
-            self._launch()
+            self._launch(work)
             self._wait_until_ready()
         except BaseException:
             self.stop()
@@ -102,8 +108,9 @@ class TritonServer:
 
     def kill(self) -> None:
         """End it as a crash would."""
-        self._running().kill()
-        self._running().wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
         self.stop()
 
     def stop(self) -> None:
@@ -125,10 +132,10 @@ class TritonServer:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None
 
-    def _launch(self) -> None:
+    def _launch(self, work: Path) -> None:
         environment = dict(os.environ)
         if self._venv is not None:
-            binary, extra = self._wheel(self._venv, environment)
+            binary, extra = lay_out(self._venv, work, environment)
         elif self._binary is not None:
             binary, extra = self._binary, []
         else:
@@ -141,6 +148,7 @@ class TritonServer:
             "--model-control-mode=none",
             "--exit-timeout-secs=5",
             "--log-info=false",
+            *self._options,
         ]
         output = None if self._log is None else self._log.open("ab")
         try:
@@ -159,34 +167,6 @@ class TritonServer:
             if output is not None:
                 output.close()
 
-    def _wheel(self, venv: Path, environment: dict[str, str]) -> tuple[Path, list[str]]:
-        """Lay out the backends; return the program and its options, and set its environment."""
-        venv = venv.absolute()
-        root = wheel_folder(venv)
-        if root is None or self._work is None:
-            raise ModelError(f"there is no Triton in the environment {venv}")
-        backends = self._work / "backends"
-        # Copied, not linked: Triton refuses a backend that leads out of its folder.
-        shutil.copytree(root / "backends" / "python", backends / "python")
-        stub = root / "python_backend_stubs" / root.parents[2].name.removeprefix("python")
-        stub /= "triton_python_backend_stub"
-        binary = root / "bin" / "tritonserver"
-        for program in (stub, binary):
-            program.chmod(program.stat().st_mode | 0o100)
-        # Linked, not copied: it finds its libraries from where it lies.
-        (backends / "python" / stub.name).symlink_to(stub)
-        for own in _BACKENDS.iterdir():
-            shutil.copytree(own, backends / own.name)
-        libraries = [str(root.parents[1] / "nvidia_pytriton.libs"), _python_libraries(venv)]
-        given = environment.get("LD_LIBRARY_PATH")
-        environment["LD_LIBRARY_PATH"] = ":".join([*libraries, given] if given else libraries)
-        environment["PATH"] = f"{venv / 'bin'}:{environment.get('PATH', '')}"
-        for name in ("PYTHONPATH", "PYTHONHOME"):
-            environment.pop(name, None)
-        prefix = f"shm-region-prefix-name={self._work.name}"
-        options = [f"--backend-config={b},{prefix}" for b in ("python", "onnxruntime")]
-        return binary, [f"--backend-directory={backends}", *options]
-
     def _wait_until_ready(self) -> None:
         url = f"http://{HOST}:{self.ports.http}/v2/health/ready"
         for _ in _until(READY_SECS):
@@ -204,13 +184,27 @@ class TritonServer:
         if self._log is None:
             return "its messages are above"
         lines = self._log.read_text(errors="replace").splitlines()
-        why = [line for line in lines if line.startswith("E") or "error" in line.lower()]
-        return f"it said: {(why or lines or ['nothing'])[-1][:400]}"
+        # The last line only says that something failed; the one about the model says what.
+        why = [line.partition('"')[2] for line in lines if "\"failed to load '" in line]
+        return f"it said: {(why or lines[-1:] or ['nothing'])[0][:400]}: {self._log}"
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             raise ValueError("the server is not running")
         return self._process
+
+
+def _check_free(service: str, port: int) -> None:
+    """Refuse a port that is taken: another server there would be mistaken for this one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} of {HOST} cannot be used ({error.strerror}); choose another with "
+                f"--{service}-port"
+            ) from error
 
 
 def _until(secs: float) -> Iterator[None]:
@@ -225,9 +219,3 @@ def _end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def _python_libraries(venv: Path) -> str:
-    """Return the folder of libpython, which the stub of the Python backend is linked to."""
-    ask = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))"
-    return subprocess.check_output([str(venv / "bin" / "python"), "-c", ask], text=True).strip()
