@@ -26,6 +26,11 @@ IN_FLIGHT = 4
 window of a track takes the place of an older one."""
 DEADLINE_SECS = 1.0
 """Of one request. What comes later says little of where somebody is now."""
+SOON_SECS = 0.5
+"""Answers that take longer mean that too much is under way: a server that is given all that fell
+due, and cannot keep up, answers nothing within the deadline."""
+FIRST_WINDOWS = 8
+"""Under way before anything is known of the server."""
 
 
 class Answer(Protocol):
@@ -69,6 +74,7 @@ class _Flight:
     windows: Sequence[Window]
     job: Job
     calls: list[Answer]
+    sent_secs: float
 
 
 class LiveGaitEmbedder:
@@ -95,18 +101,24 @@ class LiveGaitEmbedder:
         """Windows that were not embedded; every other one is, or waits."""
         self._network = network
         self._service = service
+        self._clock = clock
         self._health = Health(service.probe, clock)
         self._waiting: dict[int, Window] = {}
         self._flights: list[_Flight] = []
         self._suspects: Counter[bool] = Counter()
         """Windows of failed requests whose reason is being asked for: was the server slow?"""
-        self._batch_size = max(info.max_batch_size, 1)
+        self._most_in_batch = max(info.max_batch_size, 1)
+        self._allowed = min(FIRST_WINDOWS, self._most_in_batch)
+        """Windows that may be under way: more while answers come soon, fewer when they do not."""
 
     @property
     def pending(self) -> int:
         """Windows that are neither embedded nor lost."""
-        under_way = sum(len(flight.windows) for flight in self._flights)
-        return len(self._waiting) + under_way + sum(self._suspects.values())
+        return len(self._waiting) + self._under_way + sum(self._suspects.values())
+
+    @property
+    def _under_way(self) -> int:
+        return sum(len(flight.windows) for flight in self._flights)
 
     def exchange(self, windows: Sequence[Window], alive: Collection[int]) -> list[Embedding]:
         """Hand in windows that fell due; take what has come of those before.
@@ -145,30 +157,44 @@ class LiveGaitEmbedder:
 
     def _send_waiting(self) -> None:
         while self._waiting and len(self._flights) < IN_FLIGHT:
-            windows = [self._waiting.pop(i) for i in list(self._waiting)[: self._batch_size]]
+            room = min(self._allowed - self._under_way, self._most_in_batch)
+            if room < 1:
+                return
+            windows = [self._waiting.pop(i) for i in list(self._waiting)[:room]]
             job = self._network.job(windows)
-            self._flights.append(_Flight(windows, job, self._send(next(job))))
+            self._flights.append(_Flight(windows, job, self._send(next(job)), self._clock()))
 
     def _send(self, requests: Sequence[Request]) -> list[Answer]:
         return [self._service.send(r.model, r.batch, timeout_secs=DEADLINE_SECS) for r in requests]
 
     def _land(self) -> list[Embedding]:
         found: list[Embedding] = []
+        too_slow = False
         for flight in list(self._flights):
             try:
                 landed = self._advance(flight)
             except ServerError as error:
                 self._flights.remove(flight)
                 self._fail(flight, slow=error.slow)
+                too_slow = too_slow or error.slow
                 continue
             except ModelError:
                 self.lost[WindowLoss.LATE] += len(found)
                 raise
             if landed is not None:
+                self._adapt(flight)
                 self._flights.remove(flight)
                 found += landed
-                self._batch_size = min(self._batch_size + 1, max(self.info.max_batch_size, 1))
+        if too_slow:
+            self._allowed = max(self._allowed // 2, 1)
         return found
+
+    def _adapt(self, flight: _Flight) -> None:
+        count = len(flight.windows)
+        if self._clock() - flight.sent_secs >= SOON_SECS:
+            self._allowed = max(self._allowed - count // 2, 1)
+        elif 2 * self._under_way > self._allowed:  # what was not used has not been tried
+            self._allowed = min(self._allowed + count, IN_FLIGHT * self._most_in_batch)
 
     def _advance(self, flight: _Flight) -> list[Embedding] | None:
         """Take a batch as far as its answers go; return its embeddings when there are all."""
@@ -183,8 +209,6 @@ class LiveGaitEmbedder:
     def _fail(self, flight: _Flight, *, slow: bool) -> None:
         for call in flight.calls:
             call.cancel()
-        if slow:  # smaller batches may be in time; they grow again by one with each that is
-            self._batch_size = max(self._batch_size // 2, 1)
         self._suspects[slow] += len(flight.windows)
         self._health.trouble()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from rt_gait.errors import ServerError
 from rt_gait.gait.embedder import gait_model_info
 from rt_gait.gait.inputs import Batch
-from rt_gait.gait.live import IN_FLIGHT, LiveGaitEmbedder
+from rt_gait.gait.live import FIRST_WINDOWS, IN_FLIGHT, LiveGaitEmbedder
 from rt_gait.gait.network import Job, Request
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
@@ -42,11 +43,12 @@ class Post:
     def __init__(self, delays: Sequence[int | None]) -> None:
         self.now = 0
         self.sent: list[Batch] = []
-        self._delays = delays
+        turns = cycle(delays)
+        self.delay: Callable[[], int | None] = lambda: next(turns)
 
     def send(self, _info: ModelInfo, batch: Batch, *, timeout_secs: float) -> Letter:
-        delay = self._delays[len(self.sent) % len(self._delays)]
         self.sent.append(batch)
+        delay = self.delay()
         return Letter(self, batch, self.now, delay, round(timeout_secs / STEP_SECS))
 
     def probe(self) -> Letter:
@@ -150,20 +152,45 @@ def test_while_the_server_is_busy_the_newest_window_of_a_track_waits(info: Model
     assert newest == {10: 6 * STEP_SECS, 11: 6 * STEP_SECS}
 
 
-def test_all_windows_of_a_tick_leave_in_one_request(info: ModelInfo) -> None:
+def test_all_windows_of_a_tick_leave_in_one_request_once_the_server_is_known(
+    info: ModelInfo,
+) -> None:
     post = Post([1])
-    live = LiveGaitEmbedder(info, Plain(info), post)
-    live.exchange([window(i, 0) for i in range(info.max_batch_size + 3)], range(100))
-    assert [len(batch) for batch in post.sent] == [info.max_batch_size, 3]
+    live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
+    for step in range(0, 100, 10):
+        post.now = step
+        live.exchange([window(i, step) for i in range(info.max_batch_size)], range(100))
+    assert len(post.sent[0]) == FIRST_WINDOWS
+    assert [len(batch) for batch in post.sent[-3:]] == [info.max_batch_size] * 3
 
 
-def test_batches_that_are_too_slow_become_smaller_until_they_are_not(info: ModelInfo) -> None:
+def test_less_is_asked_of_a_server_that_is_too_slow(info: ModelInfo) -> None:
     post = Post([None])
     live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
     for step in range(0, 250, 10):
         post.now = step
         live.exchange([window(i, step) for i in range(64)], range(64))
-    assert len(post.sent[0]) == 64
+    assert len(post.sent[0]) == FIRST_WINDOWS
     assert len(post.sent[-1]) == 1
     assert live.lost[WindowLoss.TIMED_OUT] > 0
     assert live.lost[WindowLoss.UNAVAILABLE] == 0, "the server answers when asked"
+
+
+def test_a_slow_server_is_given_what_it_can_answer_in_time(info: ModelInfo) -> None:
+    """One that takes 25 ms a window and 64 people: without restraint nothing is in time."""
+    post = Post([0])
+    live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
+    free_at, found = 0.0, 0
+
+    def delay() -> int:
+        nonlocal free_at
+        free_at = max(free_at, post.now) + len(post.sent[-1]) * 0.025 / STEP_SECS
+        return round(free_at - post.now)
+
+    post.delay = delay
+    for step in range(1000):
+        post.now = step
+        found += len(live.exchange([window(i, step) for i in range(64)], range(64)))
+    able = 1000 * STEP_SECS / 0.025
+    assert found > 0.8 * able
+    assert live.lost[WindowLoss.TIMED_OUT] < 0.05 * able
