@@ -158,7 +158,7 @@ class WindowLoss(str, Enum):
     REPLACED = "replaced"
     """A newer one of the same track came before it could be sent."""
     REJECTED = "rejected"
-    """The server was well and would not take it: its queue was full."""
+    """The server was well and refused it, as it does when its queue is full."""
     TIMED_OUT = "timed_out"
     """The server was well, and not in time."""
     UNAVAILABLE = "unavailable"

@@ -67,7 +67,7 @@ def _own_binary(given: Path | None, venv: Path | None) -> Path | None:
 
 @contextmanager
 def _stop_signals() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM interrupt the wait; later ones must not disturb the stop."""
+    """Let the first signal to end interrupt the wait; later ones must not disturb the stop."""
     first = True
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -76,7 +76,7 @@ def _stop_signals() -> Iterator[None]:
             first = False
             raise KeyboardInterrupt
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

@@ -130,8 +130,13 @@ class LiveGaitEmbedder:
         Raises:
             ModelError: the server refuses, or has other models than before.
         """
-        found = self._land()
-        self._explain(self._health.poll())
+        found: list[Embedding] = []
+        try:
+            self._land(found)
+            self._explain(self._health.poll())
+        except ModelError:
+            self.lost[WindowLoss.LATE] += len(found)
+            raise
         self._queue(windows, alive)
         if not self._health.is_open:
             self._send_waiting()
@@ -167,8 +172,8 @@ class LiveGaitEmbedder:
     def _send(self, requests: Sequence[Request]) -> list[Answer]:
         return [self._service.send(r.model, r.batch, timeout_secs=DEADLINE_SECS) for r in requests]
 
-    def _land(self) -> list[Embedding]:
-        found: list[Embedding] = []
+    def _land(self, found: list[Embedding]) -> None:
+        """Put in ``found`` what has come."""
         too_slow = False
         for flight in list(self._flights):
             try:
@@ -178,16 +183,12 @@ class LiveGaitEmbedder:
                 self._fail(flight, slow=error.slow)
                 too_slow = too_slow or error.slow
                 continue
-            except ModelError:
-                self.lost[WindowLoss.LATE] += len(found)
-                raise
             if landed is not None:
                 self._adapt(flight)
                 self._flights.remove(flight)
                 found += landed
         if too_slow:
             self._allowed = max(self._allowed // 2, 1)
-        return found
 
     def _adapt(self, flight: _Flight) -> None:
         count = len(flight.windows)

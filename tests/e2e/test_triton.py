@@ -127,7 +127,10 @@ def test_serve_and_stop(tmp_path: Path, number: int) -> None:
         probe.connect(("127.0.0.1", ports.grpc))
 
 
-def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     models = triton_server.copy_models(tmp_path / "models", ["gei"])
     (models / "gei" / "1" / "model.onnx").write_bytes(b"no model")
     ports = triton_server.new_server(models).ports
