@@ -18,9 +18,10 @@ from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import TemplateKey
 from rt_gait.pipeline import Pipeline
+from rt_gait.serving.endpoint import Endpoint, token_from_environment
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import ServedModels, wait_until_ready
-from rt_gait.serving.triton import Endpoint, TritonClient, token_from_environment
+from rt_gait.serving.triton import TritonClient
 
 NOBODY = Thresholds(known=1, candidate=1, margin=0)
 """For comparing with nobody."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,12 @@ import stand_ins
 from rt_gait.gait.embedder import gait_model_info, open_network
 from rt_gait.gait.live import LiveGaitEmbedder
 from rt_gait.gait.triton import TritonGaitEmbedder, open_served
+from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.serving.served import ServedModels, wait_until_ready
 from rt_gait.serving.server.install import wheel_folder
 from rt_gait.serving.server.process import Ports, TritonServer
-from rt_gait.serving.triton import Endpoint, TritonClient
+from rt_gait.serving.triton import TritonClient
 
 VENV = Path(sys.prefix) / "triton"
 
@@ -30,12 +30,8 @@ def new_server(models_dir: Path, **more: object) -> TritonServer:
     """A server that has not been started, on ports that were free just now."""
     if wheel_folder(VENV) is None:
         pytest.skip("Triton is not installed here (make test installs it where it can)")
-    with socket.socket() as a, socket.socket() as b, socket.socket() as c:
-        for one in (a, b, c):
-            one.bind(("127.0.0.1", 0))
-        grpc, http, metrics = (one.getsockname()[1] for one in (a, b, c))
-    log = models_dir.parent / f"triton-{grpc}.log"
-    ports = Ports(grpc=grpc, http=http, metrics=metrics)
+    ports = Ports.free()
+    log = models_dir.parent / f"triton-{ports.grpc}.log"
     return TritonServer(models_dir, venv=VENV, ports=ports, log=log, **more)  # type: ignore[arg-type]
 
 

@@ -20,14 +20,13 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
-import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -40,12 +39,13 @@ from rt_gait.gait.embedder import gait_model_info, open_network
 from rt_gait.gait.inputs import model_input
 from rt_gait.gait.live import LiveGaitEmbedder
 from rt_gait.gait.triton import TritonGaitEmbedder
+from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.onnx import usable_cpus
 from rt_gait.serving.repository import ModelInfo, default_models_dir
 from rt_gait.serving.served import ServedModels, wait_until_ready
 from rt_gait.serving.server.install import default_venv, ensure_installed
 from rt_gait.serving.server.process import Ports, TritonServer
-from rt_gait.serving.triton import Endpoint, TritonClient
+from rt_gait.serving.triton import TritonClient
 from rt_gait.types import Window
 
 WAYS = ("naive", "file", "live")
@@ -142,6 +142,7 @@ def measure(task: Task, processes: int, connection: TritonClient) -> list[Row]:
     spawn = multiprocessing.get_context("spawn")
     barrier, results = spawn.Barrier(processes + 1), spawn.Queue()
     job = (task, barrier, results)
+    count = partial(connection.statistics, task.model, timeout_secs=_PATIENCE_SECS)
     clients = [spawn.Process(target=client, args=job) for _ in range(processes)]
     for one in clients:
         one.start()
@@ -150,14 +151,14 @@ def measure(task: Task, processes: int, connection: TritonClient) -> list[Row]:
     try:
         for way, people, _ in phases(task, nothing):
             barrier.wait(_PATIENCE_SECS)
-            before, begun_secs = counted(connection, task.model), time.monotonic()
+            before, begun_secs = count(), time.monotonic()
             barrier.wait(_PATIENCE_SECS)
             took_secs = time.monotonic() - begun_secs
-            count = {k: n - before[k] for k, n in counted(connection, task.model).items()}
+            more = {key: number - before[key] for key, number in count().items()}
             clips = sum(results.get(timeout=_PATIENCE_SECS) for _ in clients) / took_secs
-            batch = count["inferences"] / max(count["executions"], 1)
+            batch = more["inferences"] / max(more["executions"], 1)
             each = found.setdefault((way, people), [])
-            each.append((clips, count["requests"] / took_secs, batch))
+            each.append((clips, more["requests"] / took_secs, batch))
     except Exception:
         barrier.abort()
         raise
@@ -168,11 +169,6 @@ def measure(task: Task, processes: int, connection: TritonClient) -> list[Row]:
         Row(task.model, way, processes, people, *(median(c) for c in zip(*each, strict=True)))
         for (way, people), each in found.items()
     ]
-
-
-def counted(connection: TritonClient, model: str) -> dict[str, int]:
-    """Return the server's own counts."""
-    return connection.statistics(model, timeout_secs=_PATIENCE_SECS)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -204,17 +200,13 @@ def server(asked: argparse.Namespace) -> Iterator[str]:
         return
     venv = asked.venv or default_venv()
     ensure_installed(venv, tell=lambda line: print(line, file=sys.stderr))
-    with socket.socket() as a, socket.socket() as b, socket.socket() as c:
-        for one in (a, b, c):
-            one.bind(("127.0.0.1", 0))
-        ports = Ports(*(one.getsockname()[1] for one in (a, b, c)))
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
         models.mkdir()
         for name in asked.models:
             (models / name).symlink_to((asked.models_dir / name).absolute())
         log = Path(folder) / "triton.log"
-        with TritonServer(models, venv=venv, ports=ports, log=log) as started:
+        with TritonServer(models, venv=venv, ports=Ports.free(), log=log) as started:
             yield started.address
 
 
@@ -248,10 +240,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
     if asked.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
-    else:
-        load = os.getloadavg()[0]
-        print(f"{usable_cpus()} processors, {platform.machine()}, load average {load:.1f}\n")
-        print(table(rows))
+        return 0
+    print(f"{usable_cpus()} processors, load average {os.getloadavg()[0]:.1f}\n\n{table(rows)}")
     return 0
 
 

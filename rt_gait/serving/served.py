@@ -21,8 +21,8 @@ from rt_gait.serving.triton import Arrays, Call, TritonClient
 ASK_SECS = 1.0
 """For questions that cost the server nothing."""
 PATIENT_DEADLINE_SECS = 30.0
-"""Of one request of a file run: four full batches of the largest network, in a queue, on two
-processors take 10 s."""
+"""Of one request of a file run: four full batches of gait2d, in a queue, take 13 s on two
+processors."""
 PATIENCE_SECS = 30.0
 """How long a file run tries again after a failure before it gives up."""
 _BACK_OFF_SECS = (0.1, 2.0)

@@ -1,27 +1,22 @@
 """Talking to a Triton server over gRPC. No other file imports tritonclient or grpc.
 
-The generated stubs are used rather than tritonclient's own client: their calls can be polled, so
-that a live step never waits, and need no thread or callback of ours.
+The generated stubs, not tritonclient's client: their calls can be polled, so that a live step never
+waits, and need no thread or callback of ours.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rt_gait.errors import ModelError, ServerError, UsageError
+from rt_gait.errors import ModelError, ServerError
+from rt_gait.serving.endpoint import TOKEN_VARIABLE, Endpoint
 
-TOKEN_VARIABLE = "RT_GAIT_TRITON_TOKEN"  # noqa: S105 - where it is, not what
-"""Environment variable that holds the bearer token. It is read from nowhere else."""
 _RECONNECT_MS = (100, 1000)
-"""gRPC tries again after a tenth of a second to a second; its own two minutes would sleep through
-the return of a server."""
+"""gRPC tries again after so long; its own two minutes would sleep through a server's return."""
 _LARGEST_MESSAGE = 2**31 - 1
 _PASSING = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL", "ABORTED")
 """Failures that may be gone the next time. INTERNAL is a crashed backend, which Triton restarts."""
@@ -32,48 +27,6 @@ _NUMPY = {
 }  # fmt: skip
 
 Arrays = list[npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a server is and how to get in.
-
-    Raises:
-        UsageError: the address is no ``HOST:PORT``, or the token would cross a network in clear.
-    """
-
-    address: str
-    tls: bool = False
-    ca: Path | None = None
-    """Certificates to trust in PEM; None for those that come with gRPC."""
-    token: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        host, _, port = self.address.rpartition(":")
-        if not host or "/" in self.address or not port.isdigit() or not 0 < int(port) < 65536:
-            raise UsageError(
-                f"a Triton server is named as HOST:PORT, its gRPC port (usually 8001), "
-                f"not {self.address!r}"
-            )
-        if (
-            self.token
-            and not self.tls
-            and host.strip("[]") not in ("localhost", "127.0.0.1", "::1")
-        ):
-            raise UsageError(
-                f"the token in {TOKEN_VARIABLE} would cross the network unencrypted; "
-                "add --triton-tls"
-            )
-
-    @property
-    def url(self) -> str:
-        """For messages."""
-        return f"{'grpcs' if self.tls else 'grpc'}://{self.address}"
-
-
-def token_from_environment() -> str | None:
-    """Return the bearer token, if there is one."""
-    return os.environ.get(TOKEN_VARIABLE) or None
 
 
 class TritonClient:
@@ -99,13 +52,12 @@ class TritonClient:
             ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS[1]),
         ]
         if endpoint.tls:
-            credentials = grpc.ssl_channel_credentials(_certificates(endpoint.ca))
+            credentials = grpc.ssl_channel_credentials(endpoint.certificates())
             self._channel = grpc.secure_channel(endpoint.address, credentials, options)
         else:
             self._channel = grpc.insecure_channel(endpoint.address, options)
         self._stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
-        token = endpoint.token
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._metadata = [("authorization", f"Bearer {t}")] if (t := endpoint.token) else []
 
     def infer(
         self,
@@ -296,12 +248,3 @@ def tensor_fields(tensors: Iterable[Any]) -> list[tuple[str, str, tuple[int, ...
 
 def _datatype(array: npt.NDArray[Any]) -> str:
     return next(name for name, kind in _NUMPY.items() if array.dtype == kind)
-
-
-def _certificates(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the certificates ({error.strerror}): {path}") from error

@@ -21,8 +21,9 @@ from rt_gait.errors import ExitCode, ModelError, ServerError, StopRequested, Usa
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.triton import TritonGaitEmbedder, open_served
 from rt_gait.serving import served
+from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.server.process import TritonServer
-from rt_gait.serving.triton import Endpoint, TritonClient
+from rt_gait.serving.triton import TritonClient
 from rt_gait.types import Window
 
 

@@ -35,6 +35,14 @@ class Ports:
     http: int = 8000
     metrics: int = 8002
 
+    @classmethod
+    def free(cls) -> Ports:
+        """Return three that nobody listens on just now."""
+        with socket.socket() as a, socket.socket() as b, socket.socket() as c:
+            for one in (a, b, c):
+                one.bind((HOST, 0))
+            return cls(*(one.getsockname()[1] for one in (a, b, c)))
+
 
 class TritonServer:
     """One run of a server. Use it as a context manager: it is ready inside, and stopped after.

@@ -9,7 +9,8 @@ import pytest
 from tritonclient.grpc import service_pb2
 
 from rt_gait.errors import ModelError, UsageError
-from rt_gait.serving.triton import Endpoint, TritonClient
+from rt_gait.serving.endpoint import Endpoint
+from rt_gait.serving.triton import TritonClient
 
 SECRET = "eyJhbGciOi"
 
