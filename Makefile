@@ -1,6 +1,7 @@
 # make demo   install, then recognise people in the sample video
 # make test   install, then run the tests
 # make train  add what training and the synthetic walkers need (torch, Anny); their tests then run too
+# make triton serve the models with a real Triton on this machine, until Ctrl-C
 # make lint   format, style, types and layers
 # make bench  tracking accuracy and stage times (RT_GAIT_DATA names the folder of the videos)
 
@@ -9,7 +10,7 @@ VENV ?= .venv
 OUT ?= out
 BIN := $(VENV)/bin
 
-.PHONY: demo test train lint bench sample-gallery clean
+.PHONY: demo test train triton lint bench sample-gallery clean
 
 demo: $(VENV)/core.done
 	mkdir -p $(OUT)
@@ -19,9 +20,14 @@ demo: $(VENV)/core.done
 	@echo "Watch $(OUT)/demo.mp4; the event log is $(OUT)/demo.jsonl"
 
 test: $(VENV)/dev.done
+	@$(MAKE) --no-print-directory $(VENV)/triton.done || \
+		echo "Triton cannot be installed here: the tests that need a server are skipped"
 	$(BIN)/python -m pytest
 
 train: $(VENV)/train.done
+
+triton: $(VENV)/core.done $(VENV)/triton.done
+	$(BIN)/rt-gait serve --venv $(VENV)/triton
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
@@ -66,4 +72,9 @@ $(VENV)/dev.done: requirements/dev.txt pyproject.toml
 
 $(VENV)/train.done: $(VENV)/dev.done
 	$(BIN)/pip install --quiet torch==2.13.0 anny==0.6.2
+	touch $@
+
+# Triton has an environment of its own, inside the other: it needs an older numpy.
+$(VENV)/triton.done: rt_gait/serving/server/requirements.txt
+	$(BIN)/python -m rt_gait.serving.server.install $(VENV)/triton
 	touch $@

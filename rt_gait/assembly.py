@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from rt_gait.config import Settings
-from rt_gait.detect.detector import open_detector
+from rt_gait.detect.detector import Detector, open_detector
+from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import UsageError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info, is_untrained, window_shape
+from rt_gait.gait.live import LiveGaitEmbedder
+from rt_gait.gait.triton import TritonGaitEmbedder, open_served
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import TemplateKey
 from rt_gait.pipeline import Pipeline
+from rt_gait.serving.endpoint import Endpoint, token_from_environment
 from rt_gait.serving.repository import ModelInfo
+from rt_gait.serving.served import ServedModels, wait_until_ready
+from rt_gait.serving.triton import TritonClient
 
 NOBODY = Thresholds(known=1, candidate=1, margin=0)
 """For comparing with nobody."""
@@ -37,12 +43,19 @@ class Assembled:
     """What users must be told before they believe a result."""
 
 
-def assemble(settings: Settings) -> Assembled:
+def assemble(
+    settings: Settings, *, live: bool = False, stopped: Callable[[], bool] = lambda: False
+) -> Assembled:
     """Read the configurations, open the gallery, and only then load the models.
+
+    Args:
+        settings: What the user wants.
+        live: Whether the source goes on without waiting for results.
+        stopped: Whether the run is to end: waits for a server then do.
 
     Raises:
         UsageError: a name or a threshold is wrong, or the gallery is of other models.
-        ModelError: a model cannot be loaded.
+        ModelError: a model cannot be loaded, or a server is not there.
     """
     info = gait_model_info(settings.models_dir, settings.model, ("silhouette", "flow"))
     window_shape(info)
@@ -53,8 +66,12 @@ def assemble(settings: Settings) -> Assembled:
         # Imported here: filterpy and scipy take a second that a wrong name need not wait for.
         from rt_gait.track.sort import SortTracker
 
+        server = None if settings.triton is None else Server(settings, live=live, stopped=stopped)
         detector = open_detector(
-            settings.detector, models_dir=settings.models_dir, min_score=DETECTOR_MIN_SCORE
+            settings.detector,
+            models_dir=settings.models_dir,
+            min_score=DETECTOR_MIN_SCORE,
+            serve=None if server is None else server.detector,
         )
         key = TemplateKey(model=info.key, segmenter=detector.key)
         templates = Templates.none() if gallery is None else gallery.templates(key)
@@ -65,10 +82,46 @@ def assemble(settings: Settings) -> Assembled:
     pipeline = Pipeline(
         detector=detector,
         tracker=SortTracker(),
-        embedder=OnnxGaitEmbedder(info),
+        embedder=OnnxGaitEmbedder(info) if server is None else server.embedder(info),
         identifier=Identifier(templates, limits),
     )
     return Assembled(pipeline, key, info, names, revision, warning)
+
+
+class Server:
+    """The Triton server of the settings, and the models a run has there; one connection to all.
+
+    Args:
+        settings: Where it is.
+        live: Whether the source goes on without waiting for results.
+        stopped: Whether the run is to end: long waits then do.
+
+    Raises:
+        UsageError: its address, or the way in, makes no sense.
+        ModelError: it is not ready in time, or does not let us in.
+    """
+
+    def __init__(
+        self, settings: Settings, *, live: bool = False, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._live, self._stopped = live, stopped
+        endpoint = Endpoint(
+            settings.triton or "",
+            tls=settings.triton_tls or settings.triton_ca is not None,
+            ca=settings.triton_ca,
+            token=token_from_environment(),
+        )
+        self._client = TritonClient(endpoint)
+        wait_until_ready(self._client, settings.wait_triton)
+
+    def detector(self, info: ModelInfo) -> Detector:
+        """Open a person segmenter."""
+        served = ServedModels(self._client, [info], stopped=self._stopped)
+        return TritonDetector(info, served, min_score=DETECTOR_MIN_SCORE, live=self._live)
+
+    def embedder(self, info: ModelInfo) -> TritonGaitEmbedder | LiveGaitEmbedder:
+        """Open a gait model."""
+        return open_served(info, self._client, live=self._live, stopped=self._stopped)
 
 
 def thresholds(settings: Settings, info: ModelInfo) -> Thresholds | None:

@@ -48,6 +48,16 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         default_factory=default_models_dir, description="Model repository to read"
     )
+    triton: str | None = Field(
+        None, description="Triton server that runs the gait model, HOST:PORT of its gRPC"
+    )
+    wait_triton: float = Field(
+        5.0, ge=0, le=86400, description="Seconds to wait for the Triton server at the start"
+    )
+    triton_tls: bool = Field(False, description="Encrypt the connection to Triton")
+    triton_ca: Path | None = Field(
+        None, description="Certificates to trust, PEM, where the system's do not do; implies TLS"
+    )
     known_score: float | None = Field(
         None, ge=-1, le=1, description="Similarity from which a person is known"
     )

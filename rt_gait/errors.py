@@ -5,6 +5,7 @@ RtGaitError
 │   └── GalleryError      2   a gallery that is damaged or belongs to another model
 ├── SourceOpenError       3   the video or camera cannot be opened
 ├── ModelError            4   a model or a server is missing, or is not what it should be
+│   └── ServerError       4   a server does not answer, or not in time; it may later
 ├── SourceLostError       5   a live source is gone for good
 ├── OutputError           6   an output cannot be written
 └── DamagedInputError     7   the input is broken part of the way; what came before it counts
@@ -59,6 +60,19 @@ class ModelError(RtGaitError):
     exit_code = ExitCode.MODEL
 
 
+class ServerError(ModelError):
+    """A server does not answer, or not in time; it may later.
+
+    Args:
+        message: What happened.
+        slow: The time ran out; otherwise there was a refusal, or nobody there.
+    """
+
+    def __init__(self, message: str, *, slow: bool = False) -> None:
+        super().__init__(message)
+        self.slow = slow
+
+
 class SourceLostError(RtGaitError):
     """A live source stopped giving frames for good."""
 
@@ -75,3 +89,7 @@ class DamagedInputError(RtGaitError):
     """The input is broken part of the way; results up to there are kept."""
 
     exit_code = ExitCode.DAMAGED_INPUT
+
+
+class StopRequested(Exception):
+    """A long wait was cut short because the run is to end; it never reaches the user."""

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from rt_gait.errors import ExitCode, OutputError, RtGaitError
+from rt_gait.errors import ExitCode, OutputError, RtGaitError, StopRequested
 from rt_gait.events.build import EventBuilder
-from rt_gait.events.counters import Counters
+from rt_gait.events.counters import Counters, losses_by_reason
 from rt_gait.events.log import EventLog
 from rt_gait.events.schema import Event
 from rt_gait.outputs.output import Output
@@ -159,12 +159,15 @@ class Runner:
                 self._process(frame, start_secs)
         except RtGaitError as error:
             return error.exit_code, str(error)
+        except StopRequested:
+            pass  # in the middle of a wait
         return (ExitCode.OK if self._live else ExitCode.INTERRUPTED), "stopped"
 
     def _process(self, frame: Frame, start_secs: float) -> None:
         result = self._pipeline.step(frame)
         self._count_people(result.ended)
         self._builder.counters.dropped = self._mailbox.dropped
+        self._note_losses()
         now_secs = time.monotonic()
         age_secs = None
         if self._live and self._first_frame_clock_secs is not None:
@@ -182,6 +185,7 @@ class Runner:
         counters.dropped = self._mailbox.captured - counters.processed
         counters.decode_errors = self._source.decode_errors
         ended = self._pipeline.finish()
+        self._note_losses()
         self._count_people(ended)
         closing = [output.close for output in self._outputs]
         if not still_reading:
@@ -198,6 +202,9 @@ class Runner:
 
         code, reason = _try(tell_end, code, reason)
         return _try(self._log.close, code, reason) if self._log is not None else (code, reason)
+
+    def _note_losses(self) -> None:
+        self._builder.counters.windows_lost = losses_by_reason(self._pipeline.windows_lost)
 
     def _count_people(self, ended: Sequence[TrackSummary]) -> None:
         for summary in ended:

@@ -59,14 +59,16 @@ class Detections:
     detail: float = 1.0
     """Pixels of the detector's input for one pixel of the frame, at most 1: a large frame is made
     smaller first, and what that loses no mask shows."""
+    missing: bool = False
+    """The segmenter gave no answer: nobody was looked for."""
 
     def __len__(self) -> int:
         return len(self.scores)
 
     @staticmethod
-    def none() -> Detections:
-        """Return the detections of a frame without people."""
-        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
+    def none(*, missing: bool = False) -> Detections:
+        """Return the detections of a frame without people, or one that was not looked at."""
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), (), missing)
 
 
 class TrackState(str, Enum):
@@ -151,6 +153,21 @@ class Embedding:
     end_secs: float
     vector: FloatArray
     """[D] float32, L2 norm 1."""
+
+
+class WindowLoss(str, Enum):
+    """Why a window of a live source was not embedded by a server."""
+
+    REPLACED = "replaced"
+    """A newer one of the same track came before it could be sent."""
+    REJECTED = "rejected"
+    """The server was well and refused it, as it does when its queue is full."""
+    TIMED_OUT = "timed_out"
+    """The server was well, and not in time."""
+    UNAVAILABLE = "unavailable"
+    """The server was away."""
+    LATE = "late"
+    """Its track, or the run, had ended by then."""
 
 
 class IdentityState(str, Enum):

@@ -10,6 +10,21 @@ import typer
 from rt_gait import __version__
 from rt_gait.cli.gallery import gallery_app
 from rt_gait.cli.models import models_app
+from rt_gait.cli.options import (
+    IN,
+    OUT,
+    Config,
+    Detector,
+    Fps,
+    Gallery,
+    Model,
+    Overwrite,
+    Triton,
+    TritonCa,
+    TritonTls,
+    WaitTriton,
+    option,
+)
 from rt_gait.errors import UsageError
 
 app = typer.Typer(
@@ -23,37 +38,6 @@ app = typer.Typer(
 app.add_typer(gallery_app, name="gallery")
 app.add_typer(models_app, name="models")
 
-_IN, _OUT, _WHO = "Input", "Output", "Recognition"
-
-
-def _opt(*names: str, text: str, panel: str | None = None) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        *names, help=text, rich_help_panel=panel, show_default=False
-    )
-    return option
-
-
-Gallery = Annotated[
-    Path | None, _opt("--gallery", text="Enrolled people, a file made by enroll", panel=_WHO)
-]
-Model = Annotated[str | None, _opt("--model", text="Gait model (default gei)", panel=_WHO)]
-Detector = Annotated[
-    str | None,
-    _opt(
-        "--detector",
-        text="Person segmenter, or Ultralytics -seg weights (default person_seg)",
-        panel=_WHO,
-    ),
-]
-Config = Annotated[Path | None, _opt("--config", text="Settings in a TOML file", panel=_IN)]
-Fps = Annotated[
-    float | None,
-    _opt("--fps", text="Frame rate to use in place of the video's timestamps", panel=_IN),
-]
-Overwrite = Annotated[
-    bool | None, _opt("--overwrite", text="Replace outputs that exist", panel=_OUT)
-]
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -65,32 +49,38 @@ def _print_version(wanted: bool) -> None:
 def run(
     context: typer.Context,
     video: Annotated[
-        Path | None, _opt("--video", text="Video file, or folder of pictures", panel=_IN)
+        Path | None, option("--video", text="Video file, or folder of pictures", panel=IN)
     ] = None,
-    camera: Annotated[int | None, _opt("--camera", text="Number of a camera", panel=_IN)] = None,
+    camera: Annotated[int | None, option("--camera", text="Number of a camera", panel=IN)] = None,
     fps: Fps = None,
     config: Config = None,
     save: Annotated[
-        Path | None, _opt("--save", "-o", text="Annotated video, MP4", panel=_OUT)
+        Path | None, option("--save", "-o", text="Annotated video, MP4", panel=OUT)
     ] = None,
     events: Annotated[
-        str | None, _opt("--events", text="Event log, JSON Lines; - for stdout", panel=_OUT)
+        str | None, option("--events", text="Event log, JSON Lines; - for stdout", panel=OUT)
     ] = None,
     mot: Annotated[
-        Path | None, _opt("--mot", text="Tracks in MOTChallenge format", panel=_OUT)
+        Path | None, option("--mot", text="Tracks in MOTChallenge format", panel=OUT)
     ] = None,
     dump_silhouettes: Annotated[
         Path | None,
-        _opt("--dump-silhouettes", text="Folder for track_<id>.npz silhouettes", panel=_OUT),
+        option("--dump-silhouettes", text="Folder for track_<id>.npz silhouettes", panel=OUT),
     ] = None,
     show: Annotated[
         bool | None,
-        _opt("--show/--headless", text="Window (default: for cameras, with a display)", panel=_OUT),
+        option(
+            "--show/--headless", text="Window (default: for cameras, with a display)", panel=OUT
+        ),
     ] = None,
     overwrite: Overwrite = None,
     gallery: Gallery = None,
     model: Model = None,
     detector: Detector = None,
+    triton: Triton = None,
+    wait_triton: WaitTriton = None,
+    triton_tls: TritonTls = None,
+    triton_ca: TritonCa = None,
     version: Annotated[
         bool | None,
         typer.Option("--version", help="Print the version", is_eager=True, callback=_print_version),
@@ -114,30 +104,37 @@ def run(
 
 @app.command()
 def enroll(
-    subject: Annotated[str, _opt("--subject", text="Name of the person")],
-    video: Annotated[Path, _opt("--video", text="Video of the person walking")],
+    subject: Annotated[str, option("--subject", text="Name of the person")],
+    video: Annotated[Path, option("--video", text="Video of the person walking")],
     gallery: Annotated[
-        Path | None, _opt("--gallery", text="File to add to (default people.gallery)")
+        Path | None, option("--gallery", text="File to add to (default people.gallery)")
     ] = None,
     track: Annotated[
-        int | None, _opt("--track", text="Which person, where the video shows several")
+        int | None, option("--track", text="Which person, where the video shows several")
     ] = None,
     model: Model = None,
     detector: Detector = None,
+    triton: Triton = None,
+    wait_triton: WaitTriton = None,
+    triton_tls: TritonTls = None,
+    triton_ca: TritonCa = None,
     fps: Fps = None,
     config: Config = None,
 ) -> None:
     """Add a person to a gallery from a video."""
     from rt_gait.cli.enroll import enroll_command
 
-    flags = {"video": video, "gallery": gallery, "model": model, "detector": detector, "fps": fps}
+    flags: dict[str, object] = {"video": video, "gallery": gallery, "model": model, "fps": fps}
+    flags["detector"] = detector
+    flags |= {"triton": triton, "wait_triton": wait_triton}
+    flags |= {"triton_tls": triton_tls, "triton_ca": triton_ca}
     enroll_command(config, flags, subject=subject, track=track)
 
 
 @app.command()
 def embed(
     files: Annotated[list[Path], typer.Argument(help="Files made by --dump-silhouettes")],
-    out: Annotated[Path, _opt("--out", text="File to write, .npz")],
+    out: Annotated[Path, option("--out", text="File to write, .npz")],
     model: Model = None,
     config: Config = None,
     overwrite: Overwrite = None,
@@ -152,27 +149,28 @@ def embed(
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Silhouettes as <id>/<type>/<view>/000.pkl")],
     protocol: Annotated[
-        str, _opt("--protocol", text="casia-b, oumvlp, gait3d, grew; sessions for data of your own")
+        str,
+        option("--protocol", text="casia-b, oumvlp, gait3d, grew; sessions for data of your own"),
     ],
     model: Annotated[
-        list[str] | None, _opt("--model", text="Gait model; repeat to compare (default gei)")
+        list[str] | None, option("--model", text="Gait model; repeat to compare (default gait3d)")
     ] = None,
     fps: Annotated[
-        float | None, _opt("--fps", text="Frame rate of files without times (default 25)")
+        float | None, option("--fps", text="Frame rate of files without times (default 25)")
     ] = None,
     partition: Annotated[
-        Path | None, _opt("--partition", text="Who is tested, JSON with TEST_SET as OpenGait's")
+        Path | None, option("--partition", text="Who is tested, JSON with TEST_SET as OpenGait's")
     ] = None,
     gallery_type: Annotated[
         str | None,
-        _opt("--gallery-type", text="Types to enrol, such as nm-01,nm-02 (default: the first)"),
+        option("--gallery-type", text="Types to enrol, such as nm-01,nm-02 (default: the first)"),
     ] = None,
     frames_order: Annotated[
         str | None,
-        _opt("--frames-order", text="shuffled or frozen: how much is owed to motion?"),
+        option("--frames-order", text="shuffled or frozen: how much is owed to motion?"),
     ] = None,
     out: Annotated[
-        Path | None, _opt("--out", text="Folder for the report (JSON, Markdown) and plots")
+        Path | None, option("--out", text="Folder for the report (JSON, Markdown) and plots")
     ] = None,
     config: Config = None,
     overwrite: Overwrite = None,
@@ -191,6 +189,30 @@ def evaluate(
         frames_order=frames_order,
         out=out,
     )
+
+
+@app.command()
+def serve(
+    models: Annotated[
+        Path | None, typer.Option("--models", help="Models folder (default: that of the settings)")
+    ] = None,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="For --triton")] = 8001,
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="For health checks")] = 8000,
+    metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="For Prometheus")] = 8002,
+    tritonserver: Annotated[
+        Path | None,
+        option("--tritonserver", text="Program to run (default: on PATH, or the wheel)"),
+    ] = None,
+    venv: Annotated[
+        Path | None, option("--venv", text="Environment of the wheel, made if it is not there")
+    ] = None,
+) -> None:
+    """Serve the models with Triton on this machine's loopback, until Ctrl-C."""
+    from rt_gait.cli.serve import serve_command
+    from rt_gait.serving.server.process import Ports
+
+    ports = Ports(grpc=grpc_port, http=http_port, metrics=metrics_port)
+    serve_command(models=models, tritonserver=tritonserver, venv=venv, ports=ports)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from rt_gait.cli.run import versions
 from rt_gait.config import Settings, load_settings
 from rt_gait.errors import ExitCode, RtGaitError
 from rt_gait.outputs.screen import has_display
+from rt_gait.serving.repository import ModelInfo
 
 
 def doctor_command(config: Path | None) -> int:
@@ -26,6 +27,8 @@ def doctor_command(config: Path | None) -> int:
         ("segmenter", _segmenter),
         ("gait model", _gait_model),
     ]
+    if settings.triton is not None:
+        needed.append(("Triton", _triton))
     if settings.gallery is not None:
         needed.append(("gallery", _gallery))
     broken = [name for name, check in needed if not _try(name, check, settings)]
@@ -53,11 +56,14 @@ def _opencv(_settings: Settings) -> str:
 def _segmenter(settings: Settings) -> str:
     import numpy as np
 
-    from rt_gait.assembly import DETECTOR_MIN_SCORE
+    from rt_gait.assembly import DETECTOR_MIN_SCORE, Server
     from rt_gait.detect.detector import open_detector
 
     detector = open_detector(
-        settings.detector, models_dir=settings.models_dir, min_score=DETECTOR_MIN_SCORE
+        settings.detector,
+        models_dir=settings.models_dir,
+        min_score=DETECTOR_MIN_SCORE,
+        serve=None if settings.triton is None else Server(settings).detector,
     )
     detector.detect(np.zeros((480, 640, 3), np.uint8))
     return f"{detector.key} runs"
@@ -66,13 +72,26 @@ def _segmenter(settings: Settings) -> str:
 def _gait_model(settings: Settings) -> str:
     import numpy as np
 
-    from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
+    from rt_gait.gait.embedder import OnnxGaitEmbedder
     from rt_gait.types import Window
 
-    embedder = OnnxGaitEmbedder(gait_model_info(settings.models_dir, settings.model))
+    embedder = OnnxGaitEmbedder(_gait_info(settings))
     pixels = np.full((embedder.shape.frames, 64, 44), 255, np.uint8)
     (embedding,) = embedder.embed([Window(1, 0.0, 1.0, pixels)])
     return f"{embedder.info.key} runs, {len(embedding.vector)} numbers a window"
+
+
+def _gait_info(settings: Settings) -> ModelInfo:
+    from rt_gait.gait.embedder import gait_model_info
+
+    return gait_model_info(settings.models_dir, settings.model)
+
+
+def _triton(settings: Settings) -> str:
+    from rt_gait.assembly import Server
+
+    embedder = Server(settings).embedder(_gait_info(settings))
+    return f"{settings.triton} serves {embedder.info.key}"
 
 
 def _gallery(settings: Settings) -> str:

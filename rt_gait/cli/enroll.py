@@ -21,7 +21,7 @@ from rt_gait.errors import ExitCode, RtGaitError, UsageError
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.records import check_name
 from rt_gait.outputs.output import check_file
-from rt_gait.runner import Runner
+from rt_gait.runner import Runner, Stop
 from rt_gait.types import FloatArray, FrameResult
 from rt_gait.video.source import open_source
 
@@ -66,7 +66,10 @@ def enroll_command(
     with open_source(video=settings.video, camera=None, frame_rate=settings.fps) as source:
         # With a gallery that exists, so that one of other models is refused at once.
         held = path if path.exists() else None
-        assembled = assemble(settings.model_copy(update={"gallery": held}))
+        stop = Stop()
+        assembled = assemble(
+            settings.model_copy(update={"gallery": held}), stopped=lambda: stop.requested
+        )
         warn(assembled)
         collector = Collector()
         with Progress(source.info) as progress:
@@ -76,6 +79,7 @@ def enroll_command(
                 builder=new_builder(assembled, source),
                 outputs=[collector],
                 on_frame=progress.update,
+                stop=stop,
             ).run()
         if report.exit_code is not ExitCode.OK:
             error = RtGaitError(f"nobody was enrolled: {report.reason}")

@@ -18,6 +18,7 @@ from rt_gait.cli.progress import Progress
 from rt_gait.config import Settings, load_settings
 from rt_gait.errors import ExitCode, UsageError
 from rt_gait.events.build import EventBuilder
+from rt_gait.events.counters import Counters
 from rt_gait.events.data import ModelRef
 from rt_gait.events.log import EventLog
 from rt_gait.outputs.mot import MotFile
@@ -27,7 +28,10 @@ from rt_gait.outputs.silhouettes import SilhouetteDump
 from rt_gait.runner import Runner, RunReport, Stop
 from rt_gait.video.source import Source, open_source
 
-_NOT_IN_EVENTS = {"save", "events", "mot", "dump_silhouettes", "show", "overwrite"}
+_NOT_IN_EVENTS = {
+    "save", "events", "mot", "dump_silhouettes", "show", "overwrite",
+    "wait_triton", "triton_tls", "triton_ca",
+}  # fmt: skip
 """Settings that results do not depend on."""
 
 
@@ -40,9 +44,10 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
     with open_source(
         video=settings.video, camera=settings.camera, frame_rate=settings.fps
     ) as source:
-        assembled = assemble(settings)
+        stop = Stop()
+        assembled = assemble(settings, live=source.info.live, stopped=lambda: stop.requested)
         warn(assembled)
-        report = _run(settings, assembled, source)
+        report = _run(settings, assembled, source, stop)
     _summarise(report, settings, assembled)
     return report.exit_code
 
@@ -53,8 +58,7 @@ def warn(assembled: Assembled) -> None:
         sys.stderr.write(f"warning: {assembled.warning}\n")
 
 
-def _run(settings: Settings, assembled: Assembled, source: Source) -> RunReport:
-    stop = Stop()
+def _run(settings: Settings, assembled: Assembled, source: Source, stop: Stop) -> RunReport:
     builder = new_builder(assembled, source)
     outputs = _open_outputs(settings, assembled, source, stop)
     log, opening = None, []
@@ -153,6 +157,7 @@ def _summarise(report: RunReport, settings: Settings, assembled: Assembled) -> N
         f"{frames.processed} frames in {report.wall_secs:.1f} s ({rate:.1f} a second), "
         f"{frames.dropped} dropped, {frames.decode_errors} unreadable\n"
     )
+    _tell_losses(frames)
     states = ", ".join(f"{count} {state}" for state, count in sorted(report.people.items()))
     tell(f"{sum(report.people.values())} tracks{': ' + states if states else ''}\n")
     known = sorted(assembled.names.get(s, s) for s in report.recognised)
@@ -163,3 +168,12 @@ def _summarise(report: RunReport, settings: Settings, assembled: Assembled) -> N
         for path in written:
             if path is not None and str(path) != "-" and Path(path).exists():
                 tell(f"wrote {path}\n")
+
+
+def _tell_losses(counters: Counters) -> None:
+    """Say what a server did not answer, if it left anything unanswered."""
+    lost = [f"{n} {reason.replace('_', ' ')}" for reason, n in counters.windows_lost.items() if n]
+    if lost:
+        sys.stderr.write(f"windows not embedded: {', '.join(lost)}\n")
+    if counters.undetected:
+        sys.stderr.write(f"{counters.undetected} frames went without people: no segmenter\n")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from rt_gait.errors import UsageError
+from rt_gait.serving.repository import ModelInfo, load_info
 from rt_gait.types import Detections, UInt8Array
 
 
@@ -22,25 +24,40 @@ class Detector(Protocol):
         ...
 
 
-def open_detector(name: str, *, models_dir: Path, min_score: float) -> Detector:
+ON_SERVER = "triton:"
+"""Before the name of a segmenter that a server is to run."""
+
+
+def open_detector(
+    name: str,
+    *,
+    models_dir: Path,
+    min_score: float,
+    serve: Callable[[ModelInfo], Detector] | None = None,
+) -> Detector:
     """Open a segmenter: a model of the repository, or weights run by ultralytics.
 
     Args:
-        name: A model of the repository such as ``person_seg``, or Ultralytics segmentation
-            weights: a file or a published name, such as ``yolo11n-seg.pt``.
+        name: A model of the repository such as ``person_seg``, the same on a server as
+            ``triton:person_seg``, or Ultralytics segmentation weights: a file or a published
+            name, such as ``yolo11n-seg.pt``.
         models_dir: The model repository.
         min_score: People scored lower are not reported.
+        serve: Opens a model on the server, if there is one.
 
     Raises:
-        UsageError: neither.
-        ModelError: it cannot be loaded.
+        UsageError: none of these.
+        ModelError: it cannot be loaded, or the server has another.
     """
-    if Path(name).suffix and not (models_dir / name).is_dir():
+    on_server = name.startswith(ON_SERVER)
+    if on_server and serve is None:
+        raise UsageError(f"--detector {name} needs a server: add --triton HOST:PORT")
+    name = name.removeprefix(ON_SERVER)
+    if not on_server and Path(name).suffix and not (models_dir / name).is_dir():
         from rt_gait.detect.ultralytics import UltralyticsDetector
 
         return UltralyticsDetector(name, min_score=min_score)
     from rt_gait.detect.yolo_seg import YoloSegDetector
-    from rt_gait.serving.repository import load_info
 
     info = load_info(models_dir, name)
     modality = info.text("modality")
@@ -48,4 +65,6 @@ def open_detector(name: str, *, models_dir: Path, min_score: float) -> Detector:
         raise UsageError(
             f"{name!r} is a {modality} model, not a person segmenter; the default is person_seg"
         )
+    if on_server and serve is not None:
+        return serve(info)
     return YoloSegDetector(info, min_score=min_score)

@@ -1,4 +1,4 @@
-"""Person segmentation with a YOLO segmentation network run by ONNX Runtime.
+"""Person segmentation with a YOLO segmentation network.
 
 The network's layout is the one Ultralytics exports: ``output0`` [N, 4 + C + 32, A] holds, for each
 of A anchors, the box centre and size in input pixels, C class scores (class 0 is person) and 32
@@ -9,7 +9,7 @@ of coefficients times prototypes (Bolya et al., YOLACT, 2019).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -159,19 +159,32 @@ def _mask(
     return Mask(int(x1), int(y1), pixels)
 
 
+class Engine(Protocol):
+    """What runs the network."""
+
+    def run(self, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Return the two outputs for [1, 3, H, W]."""
+        ...
+
+
 class YoloSegDetector:
-    """A person segmenter of the model repository, run in-process.
+    """A person segmenter of the model repository.
+
+    Args:
+        info: The model.
+        min_score: People scored lower are not reported.
+        engine: What runs it; ONNX Runtime in this process by default.
 
     Raises:
         ModelError: the network does not have the layout described above.
     """
 
-    def __init__(self, info: ModelInfo, *, min_score: float) -> None:
+    def __init__(self, info: ModelInfo, *, min_score: float, engine: Engine | None = None) -> None:
         self._height, self._width = int(info.number("height")), int(info.number("width"))
-        self._model = OnnxModel(info.onnx_path, info)
-        if len(self._model.outputs) != 2:
+        self._engine = engine or OnnxModel(info.onnx_path, info)
+        if len(info.outputs) != 2:
             raise ModelError(
-                f"model {info.name!r} has {len(self._model.outputs)} outputs; a YOLO segmentation "
+                f"model {info.name!r} has {len(info.outputs)} outputs; a YOLO segmentation "
                 "network has two (boxes with coefficients, and prototypes)"
             )
         self._min_score = min_score
@@ -180,7 +193,7 @@ class YoloSegDetector:
     def detect(self, image_bgr: UInt8Array) -> Detections:
         """Find the people of one picture [H, W, 3] uint8, best score first."""
         blob, placement = letterbox(image_bgr, self._height, self._width)
-        output0, output1 = self._model.run(blob)
+        output0, output1 = self._engine.run(blob)
         return decode(
             output0[0],
             output1[0],

@@ -10,12 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rt_gait.types import FrameResult, IdentityState, Rejection
+from rt_gait.types import FrameResult, IdentityState, Rejection, WindowLoss
 
 
 def rejections_by_reason(counts: Mapping[str, int] | None = None) -> dict[str, int]:
     """Return a count for every :class:`Rejection`, in the order of the enumeration."""
     return {reason.value: (counts or {}).get(reason.value, 0) for reason in Rejection}
+
+
+def losses_by_reason(counts: Mapping[WindowLoss, int] | None = None) -> dict[str, int]:
+    """Return a count for every :class:`WindowLoss`, in the order of the enumeration."""
+    return {reason.value: (counts or {}).get(reason, 0) for reason in WindowLoss}
 
 
 def _no_identities() -> dict[str, int]:
@@ -31,10 +36,14 @@ class Counters:
     """Frames captured and never processed; written, as the next, by whoever runs the source."""
     decode_errors: int = 0
     """Pictures the decoder could not read."""
+    undetected: int = 0
+    """Frames processed for which the segmenter's server gave no answer."""
     tracks: int = 0
     """Tracks started."""
     windows: int = 0
     """Windows embedded."""
+    windows_lost: dict[str, int] = field(default_factory=losses_by_reason)
+    """Windows not embedded, by :class:`WindowLoss` value; written by whoever runs the pipeline."""
     silhouettes: int = 0
     rejections: dict[str, int] = field(default_factory=rejections_by_reason)
     """Frames of tracks that gave no silhouette, by :class:`Rejection` value."""
@@ -54,6 +63,7 @@ class Counters:
         """Count one processed frame."""
         self.processed += 1
         self.media_time_secs = result.frame.time_secs
+        self.undetected += result.detections.missing
         self.tracks += len(result.started)
         self.windows += len(result.embeddings)
         self.silhouettes += len(result.silhouettes)
@@ -73,9 +83,11 @@ class Counters:
                 "processed": self.processed,
                 "dropped": self.dropped,
                 "decode_errors": self.decode_errors,
+                "undetected": self.undetected,
             },
             "tracks": self.tracks,
             "windows": self.windows,
+            "windows_lost": dict(self.windows_lost),
             "silhouettes": self.silhouettes,
             "rejections": dict(self.rejections),
         }

@@ -67,6 +67,7 @@ class _Run:
     subjects: dict[int, str | None] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
     """As last counted."""
+    windows_lost: dict[str, int] = field(default_factory=dict)
 
     def tell(self, event: Mapping[str, Any]) -> str | None:
         """Take in an event and return its line; None if it has none."""
@@ -76,6 +77,7 @@ class _Run:
         if "counters" in data:
             self._at(data["counters"]["media_time_secs"])
             self.frames = dict(data["counters"]["frames"])
+            self.windows_lost = dict(data["counters"].get("windows_lost", {}))
         teller = _TELLERS.get(event["type"])
         text = teller(self, data) if teller else None
         return f"{clock(self.media_time_secs)}  {text}" if text else None
@@ -95,9 +97,12 @@ class _Run:
         known = f" ({len(subjects)} subject{'s' * (len(subjects) != 1)})" if subjects else ""
         yield f"tracks {len(self.states)}: {by_state}{known}"
         if self.frames:
-            yield "frames " + ", ".join(
-                f"{count} {name.replace('_', ' ')}" for name, count in self.frames.items()
+            # Without a server no frame is undetected and no window lost, and nothing need be said.
+            yield "frames " + _counts(
+                {n: c for n, c in self.frames.items() if c or n != "undetected"}
             )
+        if any(self.windows_lost.values()):
+            yield "windows lost: " + _counts(self.windows_lost)
 
     def run_started(self, data: Event) -> str:
         width, height = data["frame_size_wh_px"]
@@ -147,6 +152,10 @@ _TELLERS: dict[str, Callable[[_Run, Event], str | None]] = {
     schema.IDENTITY_CHANGED: _Run.identity_changed,
     schema.TRACK_ENDED: _Run.track_ended,
 }
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
 
 
 def clock(secs: float) -> str:

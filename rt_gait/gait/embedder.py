@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.gait.flow import SIDE_PX
-from rt_gait.gait.inputs import Batch, model_input
+from rt_gait.gait.inputs import Batch
+from rt_gait.gait.network import Network, Request, WholeNetwork, embeddings, finish
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.gait.stream import StreamNetwork
 from rt_gait.gait.windows import WindowShape
@@ -92,12 +91,6 @@ def window_shape(info: ModelInfo) -> WindowShape:
     return WindowShape(frames, cadence_hz, frames / cadence_hz / STRIDES_PER_WINDOW)
 
 
-class _Network(Protocol):
-    def run(self, windows: Sequence[Window]) -> Batch:
-        """Return [N, D] of N windows, at most the model's ``max_batch_size``."""
-        ...
-
-
 class OnnxGaitEmbedder:
     """A gait model run in-process by ONNX Runtime.
 
@@ -108,35 +101,34 @@ class OnnxGaitEmbedder:
     def __init__(self, info: ModelInfo) -> None:
         self.info = info
         self.shape = window_shape(info)
-        self._network = _network(info)
+        self._network = open_network(info)
+        self._engines = {m.name: OnnxModel(m.onnx_path, m) for m in self._network.models}
 
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:
         """Embed windows, in order, as many in one request as the model allows."""
-        embeddings: list[Embedding] = []
-        size = max(self.info.max_batch_size, 1)
-        for start in range(0, len(windows), size):
-            part = windows[start : start + size]
-            vectors = self._network.run(part).astype(np.float32).reshape(len(part), -1)
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors = vectors / np.maximum(norms, 1e-12)
-            embeddings += [
-                Embedding(w.track_id, w.end_secs, v) for w, v in zip(part, vectors, strict=True)
-            ]
-        return embeddings
+        found: list[Embedding] = []
+        for part in batches(self.info, windows):
+            found += embeddings(part, finish(self._network.job(part), self._answer))
+        return found
+
+    def _answer(self, requests: list[Request]) -> list[Batch]:
+        return [self._engines[r.model.name].run(r.batch)[0] for r in requests]
 
 
-class _WholeNetwork:
-    def __init__(self, info: ModelInfo) -> None:
-        self._batch = model_input(info)
-        self._model = OnnxModel(info.onnx_path, info)
-
-    def run(self, windows: Sequence[Window]) -> Batch:
-        return self._model.run(self._batch(windows))[0]
+def batches(info: ModelInfo, windows: Sequence[Window]) -> list[Sequence[Window]]:
+    """Cut windows into stretches that a model takes in one request."""
+    size = max(info.max_batch_size, 1)
+    return [windows[start : start + size] for start in range(0, len(windows), size)]
 
 
-def _network(info: ModelInfo) -> _Network:
-    kinds: dict[str, Callable[[ModelInfo], _Network]] = {
-        "whole": _WholeNetwork,
+def open_network(info: ModelInfo) -> Network:
+    """Return the network that a model's parameter ``kind`` names.
+
+    Raises:
+        ModelError: there is no such kind, or the configuration does not fit it.
+    """
+    kinds: dict[str, Callable[[ModelInfo], Network]] = {
+        "whole": WholeNetwork,
         "stream": StreamNetwork,
     }
     kind = info.parameters.get("kind", "whole")

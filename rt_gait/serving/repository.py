@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from rt_gait.errors import ModelError, UsageError
 
@@ -166,28 +167,27 @@ def load_info(models_dir: Path, name: str) -> ModelInfo:
         known = ", ".join(model_names(models_dir)) or "none"
         raise UsageError(f"no model is called {name!r}; models in {models_dir}: {known}")
     # Imported here: gRPC and protobuf take a quarter of a second that --help must not pay.
-    from google.protobuf import text_format
-    from tritonclient.grpc import model_config_pb2
+    from rt_gait.serving.triton import parse_model_config
 
     try:
-        config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        config = parse_model_config(path.read_text())
+    except ValueError as error:  # of the parser, or of text that is not UTF-8
         raise ModelError(f"model {name!r}: config.pbtxt is not a Triton file: {error}") from error
     if config.name not in ("", name):
         raise ModelError(f"model {name!r}: config.pbtxt says its name is {config.name!r}")
+    return info_of(config, path.parent)
 
-    def specs(tensors: object) -> tuple[TensorSpec, ...]:
-        return tuple(
-            TensorSpec(t.name, model_config_pb2.DataType.Name(t.data_type), tuple(t.dims))
-            for t in tensors  # type: ignore[attr-defined]
-        )
+
+def info_of(config: Any, folder: Path) -> ModelInfo:
+    """Return what a ``ModelConfig`` message says of the model in ``folder``."""
+    from rt_gait.serving.triton import tensor_fields
 
     return ModelInfo(
-        name=name,
-        folder=path.parent,
+        name=folder.name,
+        folder=folder,
         max_batch_size=config.max_batch_size,
-        inputs=specs(config.input),
-        outputs=specs(config.output),
+        inputs=tuple(TensorSpec(*fields) for fields in tensor_fields(config.input)),
+        outputs=tuple(TensorSpec(*fields) for fields in tensor_fields(config.output)),
         parameters={k: v.string_value for k, v in config.parameters.items()},
         platform=config.platform,
         preferred_batch_size=tuple(config.dynamic_batching.preferred_batch_size),

@@ -10,8 +10,10 @@ import pytest
 from scripted import Person, ScriptedDetector, frame
 
 from rt_gait.detect.detector import Detector, open_detector
+from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import ModelError, UsageError
-from rt_gait.serving.repository import default_models_dir
+from rt_gait.serving.repository import default_models_dir, load_info
+from rt_gait.serving.served import ServedModels
 from rt_gait.types import UInt8Array
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "crossing.mp4"
@@ -53,9 +55,19 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize("name", MAKERS)
-def test_contract(name: str) -> None:
-    detector, image = MAKERS[name]()
+SERVED = {"person_seg by Triton": False, "person_seg by Triton, live": True}
+
+
+@pytest.mark.parametrize("name", [*MAKERS, *SERVED])
+def test_contract(name: str, request: pytest.FixtureRequest) -> None:
+    if name in SERVED:
+        client = request.getfixturevalue("triton_client")
+        info = load_info(default_models_dir(), "person_seg")
+        served = ServedModels(client, [info])
+        detector: Detector = TritonDetector(info, served, min_score=0.3, live=SERVED[name])
+        image = sample_frame(250)
+    else:
+        detector, image = MAKERS[name]()
     before = image.copy()
     found = detector.detect(image)
     np.testing.assert_array_equal(image, before)

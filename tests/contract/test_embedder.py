@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import stand_ins
+import triton_server
 
 from rt_gait.gait.embedder import GaitEmbedder, OnnxGaitEmbedder, gait_model_info
 from rt_gait.serving.repository import default_models_dir
@@ -28,11 +29,16 @@ def stream(models_dir: Path) -> GaitEmbedder:
 
 
 MAKERS = {"gei, float": gei, "whole, uint8": whole, "stream": stream}
+SERVED = {"gei by Triton": "gei", "whole by Triton": "whole", "stream by Triton": "stream"}
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=[*MAKERS, *SERVED])
 def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> GaitEmbedder:
-    return MAKERS[request.param](tmp_path)
+    if request.param in MAKERS:
+        return MAKERS[request.param](tmp_path)
+    client = request.getfixturevalue("triton_client")
+    models_dir = request.getfixturevalue("triton_models")
+    return triton_server.patient(client, models_dir, SERVED[request.param])
 
 
 def walk(track_id: int, silhouettes: int) -> np.ndarray:

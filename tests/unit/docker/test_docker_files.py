@@ -32,8 +32,6 @@ TRITON_OPTIONS = {
 """As ``tritonserver --help`` of 2.51 lists them."""
 PERF_OPTIONS = {"-m", "-u", "-i", "--concurrency-range", "--percentile"}
 """As ``perf_analyzer --help`` of 2.51 lists them."""
-PENDING = {"--triton"}
-"""Options of rt-gait that come with its Triton client; take them out when they are there."""
 
 
 def instructions(path: Path) -> list[tuple[str, str]]:
@@ -161,7 +159,7 @@ def test_the_app_on_a_jetson_has_its_devices() -> None:
 def test_the_apps_options_exist(name: str) -> None:
     given = [line[2:].partition("=")[0] for line in SERVICES[name] if line.startswith("- --")]
     assert len(given) >= 4
-    assert set(given) <= options() | PENDING
+    assert set(given) <= options()
 
 
 @pytest.mark.parametrize("name", ["perf-jetson"])
@@ -199,7 +197,7 @@ def test_the_guide_names_only_what_exists() -> None:
         assert (ROOT / path).is_file()
     known = set().union(*(options(*c) for c in ((), ("models", "build"), ("enroll",), ("doctor",))))
     for line in re.findall(r"^    .*rt-gait (.*)$", guide, flags=re.M):
-        assert {o for o in re.findall(r"--[\w-]+", line)} <= known | PENDING, line
+        assert {o for o in re.findall(r"--[\w-]+", line)} <= known, line
 
 
 def test_the_context_leaves_out_what_is_private() -> None:

@@ -136,9 +136,12 @@ def test_stats_of_a_file_go_by_media_time_and_hold_counters_only() -> None:
     assert all(set(event["data"]) == {"run_id", "counters"} for event in stats)
     assert stats[0]["data"]["counters"] == {
         "media_time_secs": 10.0,
-        "frames": {"captured": 251, "processed": 251, "dropped": 0},
+        "frames": {"captured": 251, "processed": 251, "dropped": 0, "undetected": 0},
         "tracks": 1,
         "windows": 10,
+        "windows_lost": {
+            "replaced": 0, "rejected": 0, "timed_out": 0, "unavailable": 0, "late": 0
+        },
         "silhouettes": 241,
         "rejections": {
             "cut_by_frame": 0, "too_small": 25, "merged": 0, "fragmented": 0, "low_score": 0

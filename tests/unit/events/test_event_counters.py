@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from event_world import INSUFFICIENT, KNOWN, embedding, result, silhouette
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rt_gait.events import Counters
-from rt_gait.types import Rejection
+from rt_gait.types import Detections, Rejection
 
 
 @given(st.integers(0, 40), st.integers(0, 9))
@@ -40,9 +42,14 @@ def test_totals_and_what_there_is_now() -> None:
     totals = counters.as_dict()
     assert totals == {
         "media_time_secs": 0.04,
-        "frames": {"captured": 2, "processed": 1, "dropped": 1, "decode_errors": 2},
+        "frames": {
+            "captured": 2, "processed": 1, "dropped": 1, "decode_errors": 2, "undetected": 0
+        },
         "tracks": 2,
         "windows": 3,
+        "windows_lost": {
+            "replaced": 0, "rejected": 0, "timed_out": 0, "unavailable": 0, "late": 0
+        },
         "silhouettes": 1,
         "rejections": {
             "cut_by_frame": 1, "too_small": 0, "merged": 0, "fragmented": 0, "low_score": 0
@@ -55,3 +62,12 @@ def test_totals_and_what_there_is_now() -> None:
     counters.update(result(2))
     assert counters.snapshot()["identities"]["known"] == 0
     assert totals["frames"]["captured"] == 2, "a dict that was given away does not change"
+
+
+def test_frames_without_an_answer_of_the_segmenter_are_counted() -> None:
+    counters = Counters()
+    seen = result(1)
+    counters.update(replace(seen, detections=Detections.none(missing=True)))
+    counters.update(seen)
+    assert (counters.undetected, counters.processed) == (1, 2)
+    assert counters.snapshot()["frames"]["undetected"] == 1

@@ -119,3 +119,13 @@ def test_subjects_are_counted_once() -> None:
 )
 def test_clock(secs: float, text: str) -> None:
     assert clock(secs) == text
+
+
+def test_what_a_server_did_not_answer_is_told() -> None:
+    events = walk(builder())
+    counters = events[-1]["data"]["counters"]
+    counters["frames"]["undetected"] = 7
+    counters["windows_lost"]["rejected"] = 3
+    lines = list(timeline(events))
+    assert lines[-2].endswith("0 decode errors, 7 undetected")
+    assert lines[-1] == ("windows lost: 0 replaced, 3 rejected, 0 timed out, 0 unavailable, 0 late")

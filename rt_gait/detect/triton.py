@@ -1,0 +1,71 @@
+"""A person segmenter on a Triton server, so that a camera box needs no accelerator.
+
+A frame cannot go on without its people, so every frame waits for the answer: until it comes for
+files; for live sources a second at most, and not at all while the server is known to be away.
+Frames without an answer go on without people, and say so.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy.typing as npt
+
+from rt_gait.detect.yolo_seg import YoloSegDetector
+from rt_gait.errors import ServerError
+from rt_gait.serving.health import Health
+from rt_gait.serving.repository import ModelInfo
+from rt_gait.serving.served import ServedModels
+from rt_gait.serving.triton import Arrays
+from rt_gait.types import Detections, UInt8Array
+
+LIVE_DEADLINE_SECS = 1.0
+
+
+class TritonDetector:
+    """A person segmenter of the model repository, run by a server.
+
+    Args:
+        info: The model.
+        served: The connection.
+        min_score: People scored lower are not reported.
+        live: Whether frames cannot wait.
+
+    Raises:
+        ModelError: the network does not have the layout that YoloSegDetector reads.
+    """
+
+    def __init__(
+        self, info: ModelInfo, served: ServedModels, *, min_score: float, live: bool
+    ) -> None:
+        self.key = info.key
+        self._info = info
+        self._served = served
+        self._health = Health(served.probe, time.monotonic) if live else None
+        self._decoder = YoloSegDetector(info, min_score=min_score, engine=self)
+
+    def detect(self, image_bgr: UInt8Array) -> Detections:
+        """Find the people of one picture [H, W, 3] uint8, best score first.
+
+        Raises:
+            ServerError: a file's server has been away for too long.
+            ModelError: the server refuses, or has another network than before.
+            StopRequested: the run is to end.
+        """
+        if self._health is None:
+            return self._decoder.detect(image_bgr)
+        self._health.poll()
+        if self._health.is_open:
+            return Detections.none(missing=True)
+        try:
+            return self._decoder.detect(image_bgr)
+        except ServerError:  # counted by whoever sees the missing detections
+            self._health.trouble()
+            return Detections.none(missing=True)
+
+    def run(self, batch: npt.NDArray[Any]) -> Arrays:
+        """Return the network's outputs for [1, 3, H, W]."""
+        if self._health is None:
+            return self._served.insist(self._info, batch)
+        return self._served.send(self._info, batch, timeout_secs=LIVE_DEADLINE_SECS).outputs()

@@ -1,0 +1,224 @@
+"""A gait model on a server, for live sources: a step never waits for it.
+
+What falls due while the server is busy or away waits here, one window a track, the newest; results
+come with a later frame, if their track still lives. Every window is embedded or counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rt_gait.errors import ModelError, ServerError
+from rt_gait.gait.embedder import window_shape
+from rt_gait.gait.inputs import Batch
+from rt_gait.gait.network import Job, Network, Request, embeddings
+from rt_gait.serving.health import Health, Question, Verdict
+from rt_gait.serving.repository import ModelInfo
+from rt_gait.serving.triton import Arrays
+from rt_gait.types import Embedding, Window, WindowLoss
+
+IN_FLIGHT = 4
+"""Batches under way at once. More would only wait at the server instead of here, where the newest
+window of a track takes the place of an older one."""
+DEADLINE_SECS = 1.0
+"""Of one request. What comes later says little of where somebody is now."""
+SOON_SECS = 0.5
+"""Answers that take longer mean that too much is under way: a server that is given all that fell
+due, and cannot keep up, answers nothing within the deadline."""
+FIRST_WINDOWS = 8
+"""Under way before anything is known of the server."""
+
+
+class Answer(Protocol):
+    """A request on its way."""
+
+    @property
+    def done(self) -> bool:
+        """Whether waiting is over."""
+        ...
+
+    def cancel(self) -> None:
+        """Give it up."""
+        ...
+
+    def outputs(self) -> Arrays:
+        """Return the outputs of a request that is done.
+
+        Raises:
+            ServerError: the server is away, overloaded or too slow.
+            ModelError: it refuses, or another network answered.
+        """
+        ...
+
+
+class Service(Protocol):
+    """What is asked of a server; :class:`~rt_gait.serving.served.ServedModels` is one."""
+
+    def send(self, info: ModelInfo, batch: Batch, *, timeout_secs: float) -> Answer:
+        """Send a batch."""
+        ...
+
+    def probe(self) -> Question:
+        """Ask whether the server is well."""
+        ...
+
+
+@dataclass(eq=False)
+class _Flight:
+    """Some windows whose requests have left."""
+
+    windows: Sequence[Window]
+    job: Job
+    calls: list[Answer]
+    sent_secs: float
+
+
+class LiveGaitEmbedder:
+    """A gait model on a server that is not waited for.
+
+    Args:
+        info: The model.
+        network: What it asks.
+        service: The connection.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        network: Network,
+        service: Service,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.info = info
+        self.shape = window_shape(info)
+        self.lost: Counter[WindowLoss] = Counter()
+        """Windows that were not embedded; every other one is, or waits."""
+        self._network = network
+        self._service = service
+        self._clock = clock
+        self._health = Health(service.probe, clock)
+        self._waiting: dict[int, Window] = {}
+        self._flights: list[_Flight] = []
+        self._suspects: Counter[bool] = Counter()
+        """Windows of failed requests whose reason is being asked for: was the server slow?"""
+        self._most_in_batch = max(info.max_batch_size, 1)
+        self._allowed = min(FIRST_WINDOWS, self._most_in_batch)
+        """Windows that may be under way: more while answers come soon, fewer when they do not."""
+
+    @property
+    def pending(self) -> int:
+        """Windows that are neither embedded nor lost."""
+        return len(self._waiting) + self._under_way + sum(self._suspects.values())
+
+    @property
+    def _under_way(self) -> int:
+        return sum(len(flight.windows) for flight in self._flights)
+
+    def exchange(self, windows: Sequence[Window], alive: Collection[int]) -> list[Embedding]:
+        """Hand in windows that fell due; take what has come of those before.
+
+        Args:
+            windows: Of tracks that are alive.
+            alive: Tracks whose results are still wanted.
+
+        Raises:
+            ModelError: the server refuses, or has other models than before.
+        """
+        found: list[Embedding] = []
+        try:
+            self._land(found)
+            self._explain(self._health.poll())
+        except ModelError:
+            self.lost[WindowLoss.LATE] += len(found)
+            raise
+        self._queue(windows, alive)
+        if not self._health.is_open:
+            self._send_waiting()
+        kept = [embedding for embedding in found if embedding.track_id in alive]
+        self.lost[WindowLoss.LATE] += len(found) - len(kept)
+        return kept
+
+    def finish(self) -> None:
+        """Give up what is still on its way, at the end of the source."""
+        for flight in self._flights:
+            for call in flight.calls:
+                call.cancel()
+        self.lost[WindowLoss.LATE] += self.pending
+        self._flights, self._waiting, self._suspects = [], {}, Counter()
+
+    def _queue(self, windows: Sequence[Window], alive: Collection[int]) -> None:
+        for track_id in [i for i in self._waiting if i not in alive]:
+            del self._waiting[track_id]
+            self.lost[WindowLoss.LATE] += 1
+        for window in windows:
+            self.lost[WindowLoss.REPLACED] += window.track_id in self._waiting
+            self._waiting[window.track_id] = window  # in the place of the older one
+
+    def _send_waiting(self) -> None:
+        while self._waiting and len(self._flights) < IN_FLIGHT:
+            room = min(self._allowed - self._under_way, self._most_in_batch)
+            if room < 1:
+                return
+            windows = [self._waiting.pop(i) for i in list(self._waiting)[:room]]
+            job = self._network.job(windows)
+            self._flights.append(_Flight(windows, job, self._send(next(job)), self._clock()))
+
+    def _send(self, requests: Sequence[Request]) -> list[Answer]:
+        return [self._service.send(r.model, r.batch, timeout_secs=DEADLINE_SECS) for r in requests]
+
+    def _land(self, found: list[Embedding]) -> None:
+        """Put in ``found`` what has come."""
+        too_slow = False
+        for flight in list(self._flights):
+            try:
+                landed = self._advance(flight)
+            except ServerError as error:
+                self._flights.remove(flight)
+                self._fail(flight, slow=error.slow)
+                too_slow = too_slow or error.slow
+                continue
+            if landed is not None:
+                self._adapt(flight)
+                self._flights.remove(flight)
+                found += landed
+        if too_slow:
+            self._allowed = max(self._allowed // 2, 1)
+
+    def _adapt(self, flight: _Flight) -> None:
+        count = len(flight.windows)
+        if self._clock() - flight.sent_secs >= SOON_SECS:
+            self._allowed = max(self._allowed - count // 2, 1)
+        elif 2 * self._under_way > self._allowed:  # what was not used has not been tried
+            self._allowed = min(self._allowed + count, IN_FLIGHT * self._most_in_batch)
+
+    def _advance(self, flight: _Flight) -> list[Embedding] | None:
+        """Take a batch as far as its answers go; return its embeddings when there are all."""
+        while all(call.done for call in flight.calls):
+            answers = [call.outputs()[0] for call in flight.calls]
+            try:
+                flight.calls = self._send(flight.job.send(answers))
+            except StopIteration as end:
+                return embeddings(flight.windows, end.value)
+        return None
+
+    def _fail(self, flight: _Flight, *, slow: bool) -> None:
+        for call in flight.calls:
+            call.cancel()
+        self._suspects[slow] += len(flight.windows)
+        self._health.trouble()
+
+    def _explain(self, verdict: Verdict | None) -> None:
+        if verdict is None:
+            return
+        if verdict is Verdict.WELL:
+            self.lost[WindowLoss.TIMED_OUT] += self._suspects[True]
+            self.lost[WindowLoss.REJECTED] += self._suspects[False]
+        else:
+            self.lost[WindowLoss.UNAVAILABLE] += sum(self._suspects.values())
+        self._suspects.clear()

@@ -1,0 +1,251 @@
+"""A live run while a real Triton server is killed, frozen, overloaded or replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+import triton_server
+from jsonschema import Draft202012Validator
+from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource, frame
+
+from rt_gait.detect.triton import TritonDetector
+from rt_gait.errors import ExitCode, ModelError
+from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, read_events
+from rt_gait.gait.live import LiveGaitEmbedder
+from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.matching import Templates
+from rt_gait.pipeline import Pipeline
+from rt_gait.runner import Runner, RunReport
+from rt_gait.serving.repository import load_info
+from rt_gait.serving.served import ServedModels
+from rt_gait.serving.server.process import TritonServer
+from rt_gait.serving.triton import TritonClient
+from rt_gait.track.sort import SortTracker
+from rt_gait.types import FrameResult, UInt8Array, Window, WindowLoss
+
+PEOPLE = (
+    Person(x_px=100, speed_px_per_sec=0),
+    Person(x_px=220, speed_px_per_sec=0, girth=0.16),
+)
+FPS = 25.0
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return triton_server.write_whole(tmp_path / "models")
+
+
+@pytest.fixture
+def server(models: Path) -> Iterator[TritonServer]:
+    with triton_server.running(triton_server.new_server(models)) as started:
+        yield started
+
+
+@pytest.fixture
+def client(server: TritonServer) -> Iterator[TritonClient]:
+    connected = triton_server.connect(server)
+    yield connected
+    connected.close()
+
+
+class Camera(ScriptedSource):
+    """A live source of 25 frames a second."""
+
+    def __init__(self, secs: float) -> None:
+        super().__init__(round(secs * FPS), fps=FPS, live=True, pause=self._keep_time)
+        self._begun_secs: float | None = None
+        self._given = 0
+
+    def _keep_time(self) -> None:
+        now_secs = time.monotonic()
+        self._begun_secs = self._begun_secs or now_secs
+        time.sleep(max(self._begun_secs + self._given / FPS - now_secs, 0))
+        self._given += 1
+
+
+class Diary:
+    """When frames were done, and when embeddings came."""
+
+    def __init__(self) -> None:
+        self.frames_secs: list[float] = []
+        self.embedded_secs: list[float] = []
+
+    def write(self, result: FrameResult) -> None:
+        self.frames_secs.append(time.monotonic())
+        self.embedded_secs += [time.monotonic()] * len(result.embeddings)
+
+    def close(self) -> None:
+        pass
+
+    def rate(self, from_secs: float, to_secs: float) -> float:
+        return sum(from_secs <= t < to_secs for t in self.frames_secs) / (to_secs - from_secs)
+
+
+def watch(
+    embedder: LiveGaitEmbedder, log: Path, *, secs: float, script: Callable[[], None]
+) -> tuple[RunReport, Diary]:
+    """Run a camera while a script does things to the server."""
+    pipeline = Pipeline(
+        detector=ScriptedDetector(PEOPLE),
+        tracker=SortTracker(),
+        embedder=embedder,
+        identifier=Identifier(Templates.none(), Thresholds(known=0.9, candidate=0.8, margin=0)),
+    )
+    builder = EventBuilder(
+        run_id="test", source_name="camera", frame_size_wh=FRAME_HW[::-1],
+        model=ModelRef("whole", "0"), gallery_revision=None,
+        utc_now=lambda: datetime.now(timezone.utc), live=True,
+    )  # fmt: skip
+    diary = Diary()
+    acting = threading.Thread(target=script)
+    acting.start()
+    report = Runner(
+        source=Camera(secs), pipeline=pipeline, builder=builder, log=EventLog(log), outputs=[diary]
+    ).run()
+    acting.join()
+    return report, diary
+
+
+def test_killed_and_relaunched(
+    models: Path, server: TritonServer, client: TritonClient, tmp_path: Path
+) -> None:
+    """Frames go on at full rate meanwhile; results are back within five seconds."""
+    times: dict[str, float] = {}
+
+    def script() -> None:
+        time.sleep(3)
+        times["killed"] = time.monotonic()
+        server.kill()
+        time.sleep(4)
+        server.start()
+        times["back"] = time.monotonic()
+
+    embedder = triton_server.live(client, models)
+    report, diary = watch(embedder, tmp_path / "e.jsonl", secs=13.5, script=script)
+    assert report.exit_code is ExitCode.OK
+    before = diary.rate(times["killed"] - 1.5, times["killed"])
+    during = diary.rate(times["killed"], times["killed"] + 4)
+    assert during > 0.8 * before
+    assert not [t for t in diary.embedded_secs if times["killed"] + 0.5 < t < times["back"] - 1.0]
+    first_back = min(t for t in diary.embedded_secs if t > times["killed"] + 0.5)
+    assert first_back < times["back"] + 5
+    lost = report.counters.windows_lost
+    assert lost["unavailable"] > 0
+    assert lost["replaced"] > 0
+    events = list(read_events(tmp_path / "e.jsonl"))
+    validator = Draft202012Validator(load_schema())
+    for event in events:
+        validator.validate(event)
+    assert events[-1]["data"]["counters"]["windows_lost"] == lost
+    assert json.dumps(lost) in json.dumps(events[-1])
+
+
+def test_frozen_and_thawed(
+    models: Path, server: TritonServer, client: TritonClient, tmp_path: Path
+) -> None:
+    """Requests end by their deadline, then none are sent; no frame waits for any of them."""
+    embedder = triton_server.live(client, models)
+    opened: list[float] = []
+
+    def script() -> None:
+        time.sleep(2.5)
+        os.kill(server.pid, signal.SIGSTOP)
+        frozen_secs = time.monotonic()
+        while not embedder._health.is_open and time.monotonic() < frozen_secs + 15:
+            time.sleep(0.01)
+        opened.append(time.monotonic() - frozen_secs)
+        os.kill(server.pid, signal.SIGCONT)
+
+    report, diary = watch(embedder, tmp_path / "e.jsonl", secs=11, script=script)
+    assert embedder._health.is_open is False
+    assert 1 < opened[0] < 8
+    gaps = np.diff(diary.frames_secs)
+    assert gaps.max() < 0.5, "a step never waits for the server"
+    assert diary.embedded_secs[-1] > diary.frames_secs[-1] - 2
+    assert report.counters.windows_lost["unavailable"] > 0
+
+
+def test_overloaded(tmp_path: Path) -> None:
+    """A full queue is no outage: what it refuses is counted, and the newest windows go on."""
+    models = triton_server.copy_models(tmp_path / "models", ["3d_int8_0"])
+    policy = "dynamic_batching { default_queue_policy { max_queue_size: 2 } }"
+    triton_server.edit_config(models, "3d_int8_0", r"dynamic_batching \{.*\}", policy)
+    triton_server.edit_config(models, "3d_int8_0", "max_batch_size: 64", "max_batch_size: 1")
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (30, 64, 44)).astype(np.uint8)
+    with triton_server.running(triton_server.new_server(models)) as server:
+        clients = [triton_server.connect(server) for _ in range(3)]
+        crowd = [triton_server.live(client, models, "3d_int8_0") for client in clients]
+        due, found = 0, {i: [] for i in range(12)}
+        end_secs = time.monotonic() + 4
+        while (now_secs := time.monotonic()) < end_secs:
+            for embedder in crowd:
+                windows = [Window(i, 0.0, now_secs, pixels) for i in found]
+                due += len(windows)
+                for embedding in embedder.exchange(windows, found):
+                    found[embedding.track_id].append(embedding.end_secs)
+                assert not embedder._health.is_open
+            time.sleep(0.02)
+        for embedder in crowd:
+            embedder.finish()
+        for client in clients:
+            client.close()
+    lost = sum((embedder.lost for embedder in crowd), start=type(crowd[0].lost)())
+    assert lost[WindowLoss.REJECTED] > 0
+    assert lost[WindowLoss.REPLACED] > 0
+    assert lost[WindowLoss.UNAVAILABLE] == 0
+    assert all(times for times in found.values()), "every track gets its turn"
+    assert sum(map(len, found.values())) + sum(lost.values()) == due
+
+
+def test_relaunched_with_another_version(
+    models: Path, server: TritonServer, client: TritonClient
+) -> None:
+    """What another network says of people is not compared with this one's templates."""
+    info = load_info(models, "whole")
+    embedder = triton_server.live(client, models)
+    pixels = np.zeros((30, 64, 44), np.uint8)
+    server.kill()
+    (models / "whole" / "1").rename(models / "whole" / "2")
+    server.start()
+    (models / "whole" / "2").rename(models / "whole" / "1")
+    assert info.version == 1
+
+    def run() -> None:
+        for step in range(100):
+            embedder.exchange([Window(1, 0.0, float(step), pixels)], [1])
+            time.sleep(0.05)
+
+    with pytest.raises(ModelError, match=r"version 2 of model 'whole' answers.* has version 1"):
+        run()
+
+
+def test_the_segmenter_is_killed_and_relaunched(tmp_path: Path) -> None:
+    """Frames go on without people, and say so."""
+    models = triton_server.copy_models(tmp_path / "models", ["person_seg"])
+    image: UInt8Array = frame(0).image_bgr
+    with triton_server.running(triton_server.new_server(models)) as server:
+        client = triton_server.connect(server)
+        served = ServedModels(client, [load_info(models, "person_seg")])
+        detector = TritonDetector(load_info(models, "person_seg"), served, min_score=0.3, live=True)
+        assert not detector.detect(image).missing
+        server.kill()
+        begun_secs = time.monotonic()
+        found = [detector.detect(image) for _ in range(50)]
+        assert all(f.missing and len(f) == 0 for f in found)
+        assert time.monotonic() - begun_secs < 5
+        triton_server.seconds_until(
+            lambda: (detector.detect(image), detector._health.is_open)[1], at_most=5
+        )
+        server.start()
+        triton_server.seconds_until(lambda: not detector.detect(image).missing, at_most=5)
+        client.close()
