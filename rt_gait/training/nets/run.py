@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 #: How a pruned network is trained on.
-FINE_TUNING = {"iterations": 300, "rate": 2e-3, "warmup": 30}
+FINE_TUNING = {"iterations": 1000, "rate": 4e-3, "warmup": 50}
 
 
 def add_parsers(commands: Any) -> None:
