@@ -68,7 +68,8 @@ class Detections:
     @staticmethod
     def none(*, missing: bool = False) -> Detections:
         """Return the detections of a frame without people, or one that was not looked at."""
-        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), (), missing)
+        boxes, scores = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        return Detections(boxes, scores, (), missing=missing)
 
 
 class TrackState(str, Enum):

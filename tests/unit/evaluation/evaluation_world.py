@@ -13,7 +13,7 @@ from rt_gait.evaluation.sequences import SequenceInfo
 
 COLUMNS = (
     "shard,index,split,subject,session,trial,clothing,carrying,view_deg,curvature_1_m,"
-    "camera_height_m,focal_px,distance_m,fps,frames"
+    "camera_height_m,focal_px,distance_m,frame_px,fps,frames"
 )
 FRAMES = 45
 
@@ -99,7 +99,7 @@ def write_walkers(folder: Path, subjects: int = 4, seed: int = 0, frames: int = 
                     pictures.append(walk(subject, view, rng, 9 if short else frames))
                     rows.append(
                         f"test-0000.npz,{len(start) - 1},test,test-{subject},s{session},{trial},"
-                        f"{'coat' if session else 'normal'},none,{view},0.0,1.5,600.0,8.0,25.0,"
+                        f"{'coat' if session else 'normal'},none,{view},0.0,1.5,600.0,8.0,640x480,25.0,"
                         f"{len(pictures[-1])}"
                     )
                     start.append(start[-1] + len(pictures[-1]))

@@ -25,6 +25,7 @@ ROW = {
     "fps": "12.5",
     "focal_px": "600.0",
     "distance_m": "10.0",
+    "frame_px": "640x480",
     "camera_height_m": "3.0",
     "curvature_1_m": "-0.1",
 }
@@ -214,5 +215,7 @@ def test_labels_of_a_row() -> None:
     tall = {"7.0": "over 140 px", "20.0": "48-80 px"}
     for distance, label in tall.items():
         assert walker_info({**ROW, "distance_m": distance}).labels["height of the person"] == label
+    halved = walker_info({**ROW, "focal_px": "900.0", "frame_px": "1280x720"})
+    assert halved.labels["height of the person"] == "48-80 px", "as the segmenter sees them"
     with pytest.raises(KeyError):
         walker_info({k: v for k, v in ROW.items() if k != "fps"})
