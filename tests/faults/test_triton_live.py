@@ -180,14 +180,17 @@ def test_overloaded(tmp_path: Path) -> None:
     policy = "dynamic_batching { default_queue_policy { max_queue_size: 2 } }"
     triton_server.edit_config(models, "3d_int8_0", r"dynamic_batching \{.*\}", policy)
     triton_server.edit_config(models, "3d_int8_0", "max_batch_size: 64", "max_batch_size: 1")
+    triton_server.edit_config(models, "3d_int8_0", "(?m)^model_warmup.*batch_size: 8.*\n", "")
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (30, 64, 44)).astype(np.uint8)
     with triton_server.running(triton_server.new_server(models)) as server:
         clients = [triton_server.connect(server) for _ in range(3)]
         crowd = [triton_server.live(client, models, "3d_int8_0") for client in clients]
         due, found = 0, {i: [] for i in range(12)}
-        end_secs = time.monotonic() + 4
-        while (now_secs := time.monotonic()) < end_secs:
+        begun_secs = time.monotonic()
+        while (now_secs := time.monotonic()) < begun_secs + 4 or (
+            not all(found.values()) and now_secs < begun_secs + 30  # on a machine that is busy
+        ):
             for embedder in crowd:
                 windows = [Window(i, 0.0, now_secs, pixels) for i in found]
                 due += len(windows)

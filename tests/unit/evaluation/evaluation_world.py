@@ -99,8 +99,8 @@ def write_walkers(folder: Path, subjects: int = 4, seed: int = 0, frames: int = 
                     pictures.append(walk(subject, view, rng, 9 if short else frames))
                     rows.append(
                         f"test-0000.npz,{len(start) - 1},test,test-{subject},s{session},{trial},"
-                        f"{'coat' if session else 'normal'},none,{view},0.0,1.5,600.0,8.0,640x480,25.0,"
-                        f"{len(pictures[-1])}"
+                        f"{'coat' if session else 'normal'},none,{view},0.0,1.5,600.0,8.0,"
+                        f"640x480,25.0,{len(pictures[-1])}"
                     )
                     start.append(start[-1] + len(pictures[-1]))
     np.savez_compressed(
