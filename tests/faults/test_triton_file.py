@@ -8,7 +8,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,24 +24,6 @@ from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 from rt_gait.types import Window
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    return triton_server.write_whole(tmp_path / "models")
-
-
-@pytest.fixture
-def server(models: Path) -> Iterator[TritonServer]:
-    with triton_server.running(triton_server.new_server(models)) as started:
-        yield started
-
-
-@pytest.fixture
-def client(server: TritonServer) -> Iterator[TritonClient]:
-    connected = triton_server.connect(server)
-    yield connected
-    connected.close()
 
 
 def windows(count: int) -> list[Window]:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -37,24 +37,6 @@ PEOPLE = (
     Person(x_px=220, speed_px_per_sec=0, girth=0.16),
 )
 FPS = 25.0
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    return triton_server.write_whole(tmp_path / "models")
-
-
-@pytest.fixture
-def server(models: Path) -> Iterator[TritonServer]:
-    with triton_server.running(triton_server.new_server(models)) as started:
-        yield started
-
-
-@pytest.fixture
-def client(server: TritonServer) -> Iterator[TritonClient]:
-    connected = triton_server.connect(server)
-    yield connected
-    connected.close()
 
 
 class Camera(ScriptedSource):
