@@ -7,6 +7,8 @@ plus smooth disturbances that last over frames. :class:`NoiseModel` holds the st
 defaults were fitted to this project's ``person_seg`` on rendered clips:
 
     python -m rt_gait.training.walkers.noise.fit --clips DIR
+
+Since then ``coarser`` and ``small`` were set by hand, on clips of people under 80 pixels.
 """
 
 from __future__ import annotations
