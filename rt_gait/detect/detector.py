@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from rt_gait.errors import UsageError
 from rt_gait.serving.repository import ModelInfo, load_info
 from rt_gait.types import Detections, UInt8Array
@@ -22,6 +25,15 @@ class Detector(Protocol):
     def detect(self, image_bgr: UInt8Array) -> Detections:
         """Find the people of one picture [H, W, 3] uint8, best score first."""
         ...
+
+
+INPUT_PX = (640, 480)
+"""Width and height of ``person_seg``'s input, into which frames are fitted."""
+
+
+def input_scale(width_px: npt.ArrayLike, height_px: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return pixels of ``person_seg``'s input for one pixel of frames of this size, any shape."""
+    return np.minimum(INPUT_PX[0] / np.asarray(width_px), INPUT_PX[1] / np.asarray(height_px))
 
 
 ON_SERVER = "triton:"

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rt_gait.errors import UsageError
 from rt_gait.evaluation.embedding import embed_sequences
 from rt_gait.evaluation.layout import list_files, read_files
@@ -15,6 +13,7 @@ from rt_gait.evaluation.published import layout_protocol
 from rt_gait.evaluation.report import Setting, as_json, evaluate_models
 from rt_gait.gait.embedder import window_shape
 from rt_gait.gait.inputs import model_input
+from rt_gait.gait.network import embeddings
 from rt_gait.serving.check import Network
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.types import Embedding, Window
@@ -35,10 +34,7 @@ class EngineEmbedder:
         """Embed windows, in order."""
         if not windows:
             return []
-        vectors = self._network.run(self._batch(windows))[0].astype(np.float32)
-        vectors = vectors.reshape(len(windows), -1)
-        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return [Embedding(w.track_id, w.end_secs, v) for w, v in zip(windows, vectors, strict=True)]
+        return embeddings(windows, self._network.run(self._batch(windows))[0])
 
 
 def check_can_judge(info: ModelInfo, folder: Path) -> None:

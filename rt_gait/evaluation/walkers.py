@@ -18,6 +18,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rt_gait.detect.detector import input_scale
 from rt_gait.errors import UsageError
 from rt_gait.types import FloatArray
 
@@ -33,8 +34,6 @@ CROSS_VIEW, BY_VIEW = "cross-view rank-1", "view difference, one gallery view"
 DIFFERENCES_DEG = (0, 45, 90, 135, 180)
 ACROSS_FROM_DEG = 45
 """Cross-view rank-1 is the mean over the differences from here on."""
-SEEN_AT_PX = (640, 480)
-"""Size into which the segmenter fits frames; heights of people are counted there."""
 _WINDOWS = (1, 2)
 
 
@@ -47,7 +46,7 @@ def walker_info(row: Mapping[str, str]) -> SequenceInfo:
     """
     fps, height_px = float(row["fps"]), 1.7 * float(row["focal_px"]) / float(row["distance_m"])
     width_px, _, tall_px = row["frame_px"].partition("x")
-    height_px *= min(SEEN_AT_PX[0] / float(width_px), SEEN_AT_PX[1] / float(tall_px))
+    height_px *= float(input_scale(float(width_px), float(tall_px)))  # as the segmenter sees it
     tall = "48-80 px" if height_px < 80 else "80-140 px" if height_px <= 140 else "over 140 px"
     high = float(row["camera_height_m"]) >= 3
     labels = {

@@ -9,7 +9,7 @@ from typing import Protocol
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.gait.flow import SIDE_PX
 from rt_gait.gait.inputs import Batch
-from rt_gait.gait.network import Network, Request, WholeNetwork, embeddings, finish
+from rt_gait.gait.network import Network, Request, WholeNetwork, batches, embeddings, finish
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.gait.stream import StreamNetwork
 from rt_gait.gait.windows import WindowShape
@@ -113,12 +113,6 @@ class OnnxGaitEmbedder:
 
     def _answer(self, requests: list[Request]) -> list[Batch]:
         return [self._engines[r.model.name].run(r.batch)[0] for r in requests]
-
-
-def batches(info: ModelInfo, windows: Sequence[Window]) -> list[Sequence[Window]]:
-    """Cut windows into stretches that a model takes in one request."""
-    size = max(info.max_batch_size, 1)
-    return [windows[start : start + size] for start in range(0, len(windows), size)]
 
 
 def open_network(info: ModelInfo) -> Network:

@@ -107,7 +107,7 @@ class LiveGaitEmbedder:
         self._flights: list[_Flight] = []
         self._suspects: Counter[bool] = Counter()
         """Windows of failed requests whose reason is being asked for: was the server slow?"""
-        self._most_in_batch = max(info.max_batch_size, 1)
+        self._most_in_batch = info.largest_batch
         self._allowed = min(FIRST_WINDOWS, self._most_in_batch)
         """Windows that may be under way: more while answers come soon, fewer when they do not."""
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from rt_gait.gait.inputs import Batch, model_input
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.types import Embedding, Window
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,12 @@ class WholeNetwork:
         """Ask for all windows at once."""
         (vectors,) = yield [Request(self.models[0], self._batch(windows))]
         return vectors
+
+
+def batches(info: ModelInfo, items: Sequence[Item]) -> list[Sequence[Item]]:
+    """Cut items into stretches that a model takes in one request."""
+    size = info.largest_batch
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def finish(job: Job, answer: Callable[[list[Request]], list[Batch]]) -> Batch:

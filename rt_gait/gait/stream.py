@@ -13,7 +13,7 @@ import numpy as np
 
 from rt_gait.errors import ModelError
 from rt_gait.gait.inputs import only_input
-from rt_gait.gait.network import Job, Request
+from rt_gait.gait.network import Job, Request, batches
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.types import FloatArray, UInt8Array, Window
@@ -52,8 +52,7 @@ class StreamNetwork:
         used = dict.fromkeys(key for window in steps for key in window)
         found = {key: self._features[key] for key in used if key in self._features}
         new = [key for key in used if key not in found]
-        size = max(frame.max_batch_size, 1)
-        parts = [new[start : start + size] for start in range(0, len(new), size)]
+        parts = batches(frame, new)
         answers = yield [Request(frame, _pixels(part)) for part in parts]
         for part, answer in zip(parts, answers, strict=True):
             # Copied: a view would keep the whole batch alive.

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rt_gait.gait.embedder import batches, open_network, window_shape
+from rt_gait.gait.embedder import open_network, window_shape
 from rt_gait.gait.flow import SIDE_PX
 from rt_gait.gait.live import LiveGaitEmbedder
-from rt_gait.gait.network import Job, Network, Request, embeddings
+from rt_gait.gait.network import Job, Network, Request, batches, embeddings
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import PATIENT_DEADLINE_SECS, Pending, ServedModels
@@ -44,7 +44,7 @@ def open_served(
     served = ServedModels(client, network.models, stopped=stopped)
     patient = TritonGaitEmbedder(info, network, served)
     for count in _WARM_UP_WINDOWS:
-        patient.embed([_blank(info)] * min(count, max(info.max_batch_size, 1)))
+        patient.embed([_blank(info)] * min(count, info.largest_batch))
     return LiveGaitEmbedder(info, network, served) if live else patient
 
 

@@ -36,7 +36,7 @@ def check_model(info: ModelInfo, network: Network | None = None) -> None:
             output named ``embedding`` is not of unit length.
     """
     model = network or OnnxModel(info.onnx_path, info)
-    count = min(2, max(info.max_batch_size, 1))
+    count = min(2, info.largest_batch)
     batch = _random_batch(info, count)
     together, alone = _run(info, model, batch), _run(info, model, batch[:1])
     for spec, many, one in zip(info.outputs, together, alone, strict=True):

@@ -50,6 +50,11 @@ class ModelInfo:
     queue_delay_us: int = 0
 
     @property
+    def largest_batch(self) -> int:
+        """Items in one request at most; a model that does not batch takes one."""
+        return max(self.max_batch_size, 1)
+
+    @cached_property
     def version(self) -> int:
         """The newest version, which is the one that Triton serves."""
         versions = [int(p.name) for p in self.folder.iterdir() if p.is_dir() and p.name.isdigit()]
@@ -128,7 +133,12 @@ class ModelInfo:
 
 
 def file_digest(*paths: Path) -> str:
-    """Return the first 8 hexadecimal digits of the SHA-256 of files, one after the other.
+    """Return the first 8 hexadecimal digits of :func:`sha256`."""
+    return sha256(*paths)[:8]
+
+
+def sha256(*paths: Path) -> str:
+    """Return the SHA-256 of files, one after the other, hexadecimal.
 
     Raises:
         ModelError: a file cannot be read.
@@ -139,7 +149,7 @@ def file_digest(*paths: Path) -> str:
             digest.update(path.read_bytes())
         except OSError as error:
             raise ModelError(f"cannot read the model file ({error.strerror}): {path}") from error
-    return digest.hexdigest()[:8]
+    return digest.hexdigest()
 
 
 def default_models_dir() -> Path:

@@ -16,12 +16,12 @@ from rt_gait import __version__
 from rt_gait.errors import ModelError, OutputError, UsageError
 from rt_gait.serving.description import describe, write_config
 from rt_gait.serving.onnx import OnnxModel
-from rt_gait.serving.repository import PLAN, SOURCE_MODEL, ModelInfo
+from rt_gait.serving.repository import PLAN, SOURCE_MODEL, ModelInfo, sha256
 from rt_gait.serving.tensorrt.compiler import Batch, Compiler, Engine
 from rt_gait.serving.tensorrt.cuda import empty
 from rt_gait.serving.tensorrt.device import Device
 from rt_gait.serving.tensorrt.held_out import held_out
-from rt_gait.serving.tensorrt.report import Agreement, BuildReport, Latency, sha256
+from rt_gait.serving.tensorrt.report import Agreement, BuildReport, Latency
 from rt_gait.serving.tensorrt.request import BuildRequest, Profile, source_precision
 
 TIMING_CACHE = "timing.cache"
@@ -166,7 +166,7 @@ def _report(
 
 
 def _agreement(info: ModelInfo, engine: Batched, inputs: Batch) -> Agreement:
-    onnx, size = OnnxModel(info.onnx_path, info), max(info.max_batch_size, 1)
+    onnx, size = OnnxModel(info.onnx_path, info), info.largest_batch
     wanted = [onnx.run(inputs[k : k + size]) for k in range(0, len(inputs), size)]
     cosines = np.stack(
         [

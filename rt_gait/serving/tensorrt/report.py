@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rt_gait.errors import ModelError
-from rt_gait.serving.repository import ModelInfo
+from rt_gait.serving.repository import ModelInfo, sha256
 from rt_gait.serving.tensorrt.device import Device
 from rt_gait.serving.tensorrt.request import Profile
 
@@ -92,18 +91,6 @@ class BuildReport:
                 f"a plan needs the {NAME} that rt-gait models build writes beside it; "
                 f"this one cannot be used ({error}): {path}"
             ) from error
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal.
-
-    Raises:
-        ModelError: it cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"cannot read the model file ({error.strerror}): {path}") from error
 
 
 def check_plan(

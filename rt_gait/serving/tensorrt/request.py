@@ -67,7 +67,7 @@ class Profile:
         Raises:
             UsageError: it is something else, or larger than the model's largest batch.
         """
-        largest = max(info.max_batch_size, 1)
+        largest = info.largest_batch
         if text is None:
             return Profile(*(min(n, largest) for n in USUAL_BATCHES))
         try:

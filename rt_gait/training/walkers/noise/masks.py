@@ -9,10 +9,6 @@ if TYPE_CHECKING:
     import torch
 
 
-#: Width and height of the segmenter's input, into which frames are fitted.
-INPUT_PX = (640, 480)
-
-
 @dataclass(frozen=True)
 class Masks:
     """True masks of S sequences and how they were seen; all on one device.

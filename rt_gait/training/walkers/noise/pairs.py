@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rt_gait.detect.detector import Detector, open_detector
+from rt_gait.detect.detector import Detector, input_scale, open_detector
 from rt_gait.errors import DamagedInputError, UsageError
 from rt_gait.types import Detections
 
 from ...segmenter.average_precision import box_iou
-from .masks import INPUT_PX
 from .stats import Sequence
 
 Bools = npt.NDArray[np.bool_]
@@ -127,7 +126,7 @@ def passages(clip: Path, masks: Path, detector: Detector) -> Iterator[Passage]:
         if not ok:
             raise DamagedInputError(f"{clip}: {k} frames, {len(truth)} expected")
         shape = (image.shape[0], image.shape[1])
-        fit = min(INPUT_PX[1] / shape[0], INPUT_PX[0] / shape[1])
+        fit = float(input_scale(shape[1], shape[0]))
         found = detector.detect(np.asarray(image, np.uint8))
         boxes = np.array([r["box_xyxy_px"] for r in records], np.float32).reshape(-1, 4)
         whole = {r["id"]: _unpack(stored[f"{k}_{r['id']}"], shape) for r in records}

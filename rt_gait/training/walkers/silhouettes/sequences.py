@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.detect.detector import input_scale
+
 from ..camera import Camera, project
 from ..noise.masks import Masks
 from ..noise.model import NoiseModel, degrade
@@ -19,7 +21,7 @@ from ..path import Path, bend
 from ..puppet import Puppet
 from .coverage import cover
 from .normalise import normalise
-from .takes import Takes, input_scale
+from .takes import Takes
 
 if TYPE_CHECKING:
     import torch

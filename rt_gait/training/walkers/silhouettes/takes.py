@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from ..noise.masks import INPUT_PX
+from rt_gait.detect.detector import input_scale
 
 Array = npt.NDArray[np.float64]
 
@@ -45,11 +45,6 @@ class Takes:
         """The sequences of several, of as many frames each."""
         names = [f.name for f in fields(Takes)]
         return Takes(**{n: np.concatenate([getattr(t, n) for t in takes]) for n in names})
-
-
-def input_scale(width_px: npt.ArrayLike, tall_px: npt.ArrayLike) -> Array:
-    """Pixels of the segmenter's input for one pixel of frames of this size, any shape."""
-    return np.minimum(INPUT_PX[0] / np.asarray(width_px), INPUT_PX[1] / np.asarray(tall_px))
 
 
 def free_takes(rng: np.random.Generator, count: int, frames: int, speed_m_s: float) -> Takes:
