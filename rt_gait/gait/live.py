@@ -81,7 +81,6 @@ class LiveGaitEmbedder:
     """A gait model on a server that is not waited for.
 
     Args:
-        info: The model.
         network: What it asks.
         service: The connection.
         clock: Monotonic seconds.
@@ -89,14 +88,13 @@ class LiveGaitEmbedder:
 
     def __init__(
         self,
-        info: ModelInfo,
         network: Network,
         service: Service,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.info = info
-        self.shape = window_shape(info)
+        self.info = network.models[0]
+        self.shape = window_shape(self.info)
         self.lost: Counter[WindowLoss] = Counter()
         """Windows that were not embedded; every other one is, or waits."""
         self._network = network
@@ -107,7 +105,7 @@ class LiveGaitEmbedder:
         self._flights: list[_Flight] = []
         self._suspects: Counter[bool] = Counter()
         """Windows of failed requests whose reason is being asked for: was the server slow?"""
-        self._most_in_batch = info.largest_batch
+        self._most_in_batch = self.info.largest_batch
         self._allowed = min(FIRST_WINDOWS, self._most_in_batch)
         """Windows that may be under way: more while answers come soon, fewer when they do not."""
 

@@ -40,26 +40,39 @@ def open_served(
         ModelError: the server has another model of that name, or none.
         ServerError: it does not answer.
     """
+    network, served = connect(info, client, stopped=stopped)
+    patient = TritonGaitEmbedder(network, served)
+    for count in _WARM_UP_WINDOWS:
+        patient.embed([_blank(info)] * count)
+    return LiveGaitEmbedder(network, served) if live else patient
+
+
+def connect(
+    info: ModelInfo, client: TritonClient, *, stopped: Callable[[], bool] = lambda: False
+) -> tuple[Network, ServedModels]:
+    """Return a gait model's network, its batches as large as both sides allow, and the server's.
+
+    Raises:
+        ModelError: the server has another model of that name, or none.
+        ServerError: it does not answer.
+    """
     network = open_network(info)
     served = ServedModels(client, network.models, stopped=stopped)
-    patient = TritonGaitEmbedder(info, network, served)
-    for count in _WARM_UP_WINDOWS:
-        patient.embed([_blank(info)] * min(count, info.largest_batch))
-    return LiveGaitEmbedder(info, network, served) if live else patient
+    network.models = served.models
+    return network, served
 
 
 class TritonGaitEmbedder:
     """A gait model on a server; a server that goes away for a while only costs time.
 
     Args:
-        info: The model.
         network: What it asks.
         served: The connection.
     """
 
-    def __init__(self, info: ModelInfo, network: Network, served: ServedModels) -> None:
-        self.info = info
-        self.shape = window_shape(info)
+    def __init__(self, network: Network, served: ServedModels) -> None:
+        self.info = network.models[0]
+        self.shape = window_shape(self.info)
         self._network = network
         self._served = served
 

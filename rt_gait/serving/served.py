@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,9 +74,9 @@ class ServedModels:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
-        self._models = tuple(models)
         self._stopped = stopped
-        self.probe(timeout_secs=10 * ASK_SECS).verify()
+        self.models = self._ask(models, 10 * ASK_SECS).agreed()
+        """With the largest batch that both sides allow."""
 
     def send(self, info: ModelInfo, batch: npt.NDArray[Any], *, timeout_secs: float) -> Pending:
         """Send a batch [N, ...] for a model's only input."""
@@ -120,11 +121,13 @@ class ServedModels:
 
     def probe(self, *, timeout_secs: float = ASK_SECS) -> Probe:
         """Ask whether the server is there, and has these models."""
+        return self._ask(self.models, timeout_secs)
+
+    def _ask(self, models: Sequence[ModelInfo], timeout_secs: float) -> Probe:
         calls = [
-            self._client.config(info.name, timeout_secs=timeout_secs, wait=True)
-            for info in self._models
+            self._client.config(info.name, timeout_secs=timeout_secs, wait=True) for info in models
         ]
-        return Probe(self._models, calls, self._client.endpoint.url)
+        return Probe(models, calls, self._client.endpoint.url)
 
     def _wait(self, call: Pending) -> None:
         while not call.wait(_POLL_SECS):
@@ -200,22 +203,41 @@ class Probe:
 
         Raises:
             ServerError: there is none.
+            ModelError: it tells of other models, or of smaller batches than are sent.
+        """
+        for info, agreed in zip(self._models, self.agreed(), strict=True):
+            if agreed.max_batch_size < info.max_batch_size:
+                raise ModelError(
+                    f"model {info.name!r}: the server took batches of {info.max_batch_size}, and "
+                    f"now takes {agreed.max_batch_size}; start again: {self._url}"
+                )
+
+    def agreed(self) -> tuple[ModelInfo, ...]:
+        """Wait for the answer; return the models with the smaller largest batch of both sides.
+
+        Raises:
+            ServerError: there is none.
             ModelError: it tells of other models.
         """
-        for info, call in zip(self._models, self._calls, strict=True):
-            served = info_of(call.reply().config, info.folder)
-            for what, ours, theirs in _differences(info, served):
-                raise ModelError(
-                    f"model {info.name!r}: {what} should be {ours}, as in "
-                    f"{info.folder / 'config.pbtxt'}, and is {theirs} on the server; give both "
-                    f"the same model repository: {self._url}"
-                )
+        return tuple(map(self._agree, self._models, self._calls))
+
+    def _agree(self, info: ModelInfo, call: Call) -> ModelInfo:
+        served = info_of(call.reply().config, info.folder)
+        for what, ours, theirs in _differences(info, served):
+            raise ModelError(
+                f"model {info.name!r}: {what} should be {ours}, as in "
+                f"{info.folder / 'config.pbtxt'}, and is {theirs} on the server; give both "
+                f"the same model repository: {self._url}"
+            )
+        if served.max_batch_size < info.max_batch_size:
+            return replace(info, max_batch_size=served.max_batch_size)
+        return info
 
 
 def _differences(ours: ModelInfo, theirs: ModelInfo) -> list[tuple[str, str, str]]:
     """Return what differs between two configurations, ours and theirs, in words."""
     pairs = [
-        ("max_batch_size", str(ours.max_batch_size), str(theirs.max_batch_size)),
+        ("max_batch_size", _batching(ours), _batching(theirs)),
         ("input", _told(ours.inputs), _told(theirs.inputs)),
         ("output", _told(ours.outputs), _told(theirs.outputs)),
     ]
@@ -223,6 +245,11 @@ def _differences(ours: ModelInfo, theirs: ModelInfo) -> list[tuple[str, str, str
     both = [key for key in _SAME_PARAMETERS if key in mine and key in other]
     pairs += [(f"parameter {key}", mine[key], other[key]) for key in both]
     return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def _batching(info: ModelInfo) -> str:
+    """Whether inputs have a dimension for the batch at all."""
+    return "1 or more" if info.max_batch_size else "0"
 
 
 def _told(specs: tuple[TensorSpec, ...]) -> str:
