@@ -75,6 +75,12 @@ def summary(report: BuildReport) -> list[str]:
         f"batch {row.batch}: {row.p50_ms:.3f} ms (p99 {row.p99_ms:.3f} ms)"
         for row in report.latency
     ]
+    if report.dla_core is not None:
+        told = report.dla_layers
+        lines.append(
+            f"DLA {report.dla_core}: how many layers run there is unknown"
+            + (f"; it can take {told.able} of {told.all}" if told else "")
+        )
     energy = report.energy_mj_per_inference
     lines.append(f"energy: {report.energy_note if energy is None else f'{energy:.2f} mJ'}")
     lines.append("accuracy: not measured" if report.accuracy is None else "accuracy: build.json")

@@ -142,13 +142,13 @@ def build(
     precision: Annotated[str, typer.Option(help="fp32, fp16, int8 or best (int8 and fp16)")],
     batch: Annotated[
         str | None,
-        typer.Option(help="Least, usual and largest batch; one number for that size alone"),
+        typer.Option(help="Least (1), usual and largest batch, as in 1,8,32; or 1 for that alone"),
     ] = None,
     workspace: Annotated[
         int | None, typer.Option(min=1, help="MiB that a layer may use (default: all there is)")
     ] = None,
     dla: Annotated[
-        int | None, typer.Option(min=0, help="Deep learning accelerator to run on, 0 or 1")
+        int | None, typer.Option(min=0, help="Deep learning accelerator to run on, 0 or 1; fp16")
     ] = None,
     out: Annotated[Path, typer.Option(help="Triton model repository to build in")] = Path(
         "engines"

@@ -53,7 +53,7 @@ class WholeNetwork:
     """
 
     def __init__(self, info: ModelInfo) -> None:
-        self.models = (info,)
+        self.models: tuple[ModelInfo, ...] = (info,)
         self._batch = model_input(info)
 
     def job(self, windows: Sequence[Window]) -> Job:

@@ -36,6 +36,17 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class DlaLayers:
+    """Layers of the network that a DLA can take, as TensorRT says before it builds.
+
+    How many run there in the end it does not say: it joins layers, and may leave some to the GPU.
+    """
+
+    able: int
+    all: int
+
+
+@dataclass(frozen=True)
 class BuildReport:
     """What ``build.json`` holds."""
 
@@ -58,6 +69,8 @@ class BuildReport:
     """None where rt-gait has no held-out inputs of the model's kind."""
     accuracy: dict[str, Any] | None
     """As ``report.json`` of ``rt-gait evaluate``; None where no labelled sequences were given."""
+    dla_layers: DlaLayers | None = None
+    """None without a DLA, and where TensorRT was not asked: trtexec does not tell."""
     energy_mj_per_inference: float | None = None
     energy_note: str = "not measured"
     layout: int = _LAYOUT
@@ -83,8 +96,9 @@ class BuildReport:
                 "profile": Profile(**found.pop("profile")),
                 "latency": tuple(Latency(**row) for row in found.pop("latency")),
             }
-            agreement = found.pop("agreement")
+            agreement, layers = found.pop("agreement"), found.pop("dla_layers", None)
             parts["agreement"] = Agreement(**agreement) if agreement else None
+            parts["dla_layers"] = DlaLayers(**layers) if layers else None
             return BuildReport(**found, **parts)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ModelError(

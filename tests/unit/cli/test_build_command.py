@@ -76,6 +76,16 @@ def test_from_onnx_to_a_checked_plan_in_one_command(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("trtexec")
+def test_what_a_dla_takes_is_said_to_be_unknown(folder: Path) -> None:
+    asked = ("build", "whole", "--precision", "fp16", "--dla", "0", "--batch")
+    assert "--batch 1" in str(models(*asked, "8").exception)
+    said = models(*asked, "1")
+    assert "DLA 0: how many layers run there is unknown\n" in said.stdout
+    found = json.loads((folder / "engines" / "whole" / "build.json").read_text())
+    assert (found["dla_core"], found["dla_layers"]) == (0, None)
+
+
+@pytest.mark.usefixtures("trtexec")
 def test_tensorrt_11_wants_the_precision_in_the_onnx_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN_VERSION", "110201")
     error = models("build", "whole", "--precision", "fp16").exception
@@ -86,7 +96,7 @@ def test_tensorrt_11_wants_the_precision_in_the_onnx_file(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("trtexec")
 def test_check_turns_away_what_is_foreign(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert models("build", "whole", "--precision", "fp16", "--batch", "2").exit_code == 0
+    assert models("build", "whole", "--precision", "fp16", "--batch", "1,1,2").exit_code == 0
     elsewhere = replace(ORIN, multiprocessors=16)
     monkeypatch.setattr("rt_gait.cli.build.this_device", lambda version: elsewhere)
     said = models("check", "--models", "engines")
