@@ -95,12 +95,12 @@ def check(
     failed = False
     for name in names or model_names(folder):
         try:
-            left_out = _check(folder, name)
+            more = _check(folder, name)
         except RtGaitError as error:
             failed = True
             typer.echo(f"BAD {name}: {error}")
         else:
-            typer.echo(f"ok  {name}" + (f" ({left_out})" if left_out else ""))
+            typer.echo(f"ok  {name}" + (f" ({more})" if more else ""))
     if failed:
         raise typer.Exit(ExitCode.MODEL)
 
@@ -200,7 +200,7 @@ def _megabytes(info: ModelInfo) -> str:
 
 
 def _check(folder: Path, name: str) -> str:
-    """Check a model; what was left out, or empty text."""
+    """Check a model; return what else there is to say of the check."""
     from rt_gait.gait.embedder import OnnxGaitEmbedder
     from rt_gait.serving.check import check_model
     from rt_gait.serving.repository import PLAN, load_info

@@ -14,6 +14,9 @@ from rt_gait.serving.tensorrt.request import Profile
 
 NAME = "build.json"
 _LAYOUT = 1
+_OTHER_TENSORRT = (
+    ", the version installed here: if a container is to serve it, check it there (docs/docker.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,9 @@ def check_plan(
             f"model is now {source.key}; {again}"
         )
     if here is not None and here.bound_to != report.device.bound_to:
+        other = here.tensorrt != report.device.tensorrt
         raise ModelError(
             f"model {info.name!r}: its plan was built on {report.device.bound_to}; this is "
-            f"{here.bound_to}; {again}"
+            f"{here.bound_to}{_OTHER_TENSORRT if other else ''}; {again}"
         )
     return report
