@@ -16,7 +16,7 @@ from rt_gait.errors import ModelError, ServerError
 from rt_gait.gait.embedder import window_shape
 from rt_gait.gait.inputs import Batch
 from rt_gait.gait.network import Job, Network, Request, embeddings
-from rt_gait.serving.health import Health, Question, Verdict
+from rt_gait.serving.health import Health, Question, Verdict, ignore
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.triton import Arrays
 from rt_gait.types import Embedding, Window, WindowLoss
@@ -84,6 +84,7 @@ class LiveGaitEmbedder:
         network: What it asks.
         service: The connection.
         clock: Monotonic seconds.
+        note: Told when the server is taken to be away, and when to be back.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class LiveGaitEmbedder:
         service: Service,
         *,
         clock: Callable[[], float] = time.monotonic,
+        note: Callable[[bool], None] = ignore,
     ) -> None:
         self.info = network.models[0]
         self.shape = window_shape(self.info)
@@ -100,7 +102,7 @@ class LiveGaitEmbedder:
         self._network = network
         self._service = service
         self._clock = clock
-        self._health = Health(service.probe, clock)
+        self._health = Health(service.probe, clock, note)
         self._waiting: dict[int, Window] = {}
         self._flights: list[_Flight] = []
         self._suspects: Counter[bool] = Counter()

@@ -5,8 +5,9 @@ the rest). int8 comes only from a network with explicit Q/DQ, that is with calib
 TensorRT gives an uncalibrated one dummy scales, and its answers mean nothing (NVIDIA/TensorRT
 issues 1703 and 2322).
 
-A DLA takes no explicit Q/DQ up to TensorRT 10 ("Working with DLA" of its guide; NVIDIA/TensorRT
-issue 2222). TensorRT 11 has a DLA from 11.4.1 on alone, and nobody has tried Q/DQ of ours there.
+A DLA takes no explicit Q/DQ up to TensorRT 10 (NVIDIA/TensorRT issue 2222, NVIDIA/Model-Optimizer
+pull request 1661). TensorRT 11 has a DLA from 11.4.1 on alone (its guide, "Strongly Typed Networks
+for DLA"), where ours are untried.
 
 TensorRT 8.6 and 10 choose the types of layers within what the builder's flags allow. TensorRT 11
 has no such flags (strongly typed): layers compute in the types that the ONNX file gives them.
