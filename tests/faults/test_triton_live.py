@@ -17,10 +17,12 @@ import triton_server
 from jsonschema import Draft202012Validator
 from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource, frame
 
+from rt_gait.assembly import Server
+from rt_gait.config import Settings
 from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import ExitCode, ModelError
 from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, read_events
-from rt_gait.gait.live import LiveGaitEmbedder
+from rt_gait.gait.embedder import PipelineEmbedder
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
 from rt_gait.pipeline import Pipeline
@@ -73,7 +75,7 @@ class Diary:
 
 
 def watch(
-    embedder: LiveGaitEmbedder, log: Path, *, secs: float, script: Callable[[], None]
+    embedder: PipelineEmbedder, log: Path, *, secs: float, script: Callable[[], None]
 ) -> tuple[RunReport, Diary]:
     """Run a camera while a script does things to the server."""
     pipeline = Pipeline(
@@ -97,10 +99,8 @@ def watch(
     return report, diary
 
 
-def test_killed_and_relaunched(
-    models: Path, server: TritonServer, client: TritonClient, tmp_path: Path
-) -> None:
-    """Frames go on at full rate meanwhile; results are back within five seconds."""
+def test_killed_and_relaunched(models: Path, server: TritonServer, tmp_path: Path) -> None:
+    """Frames go on at full rate meanwhile; results are back within five seconds; it is told."""
     times: dict[str, float] = {}
 
     def script() -> None:
@@ -111,9 +111,15 @@ def test_killed_and_relaunched(
         server.start()
         times["back"] = time.monotonic()
 
-    embedder = triton_server.live(client, models)
+    said: list[str] = []
+    settings = Settings(triton=server.address, models_dir=models)
+    embedder = Server(settings, live=True, tell=said.append).embedder(load_info(models, "whole"))
     report, diary = watch(embedder, tmp_path / "e.jsonl", secs=13.5, script=script)
     assert report.exit_code is ExitCode.OK
+    assert said == [
+        f"the server {server.address} does not answer; names wait; trying again",
+        f"the server {server.address} answers again",
+    ]
     before = diary.rate(times["killed"] - 1.5, times["killed"])
     during = diary.rate(times["killed"], times["killed"] + 4)
     assert during > 0.8 * before
