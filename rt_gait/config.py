@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     events: str | None = Field(None, description="Event log, JSON Lines; - for standard output")
     mot: Path | None = Field(None, description="Tracks in MOTChallenge format")
     dump_silhouettes: Path | None = Field(None, description="Folder for silhouettes by track")
+    energy_log: Path | None = Field(None, description="Energy samples, JSON Lines")
+    energy_meter: str | None = Field(
+        None, description="Meter for energy: auto, none or its name; by default only for a log"
+    )
     show: bool | None = Field(None, description="Window; by default for a camera with a display")
     overwrite: bool = Field(False, description="Replace outputs that exist")
     gallery: Path | None = Field(None, description="Enrolled people, one SQLite file")

@@ -2,7 +2,8 @@
 
 RtGaitError
 ├── UsageError            2   a flag, a setting or a request that cannot be met
-│   └── GalleryError      2   a gallery that is damaged or belongs to another model
+│   ├── GalleryError      2   a gallery that is damaged or belongs to another model
+│   └── MeterError        2   an energy meter that is not there or does not answer
 ├── SourceOpenError       3   the video or camera cannot be opened
 ├── ModelError            4   a model or a server is missing, or is not what it should be
 │   └── ServerError       4   a server does not answer, or not in time; it may later
@@ -46,6 +47,10 @@ class UsageError(RtGaitError):
 
 class GalleryError(UsageError):
     """A gallery that cannot be read or belongs to another model."""
+
+
+class MeterError(UsageError):
+    """An energy meter that is not there, may not be read, or stopped answering."""
 
 
 class SourceOpenError(RtGaitError):

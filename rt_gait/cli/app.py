@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rt_gait import __version__
+from rt_gait.cli.energy import energy_command
 from rt_gait.cli.gallery import gallery_app
 from rt_gait.cli.models import models_app
 from rt_gait.cli.options import (
@@ -15,6 +16,8 @@ from rt_gait.cli.options import (
     OUT,
     Config,
     Detector,
+    EnergyLog,
+    EnergyMeter,
     Fps,
     Gallery,
     Model,
@@ -37,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(gallery_app, name="gallery")
 app.add_typer(models_app, name="models")
+app.command("energy")(energy_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -67,6 +71,8 @@ def run(
         Path | None,
         option("--dump-silhouettes", text="Folder for track_<id>.npz silhouettes", panel=OUT),
     ] = None,
+    energy_log: EnergyLog = None,
+    energy_meter: EnergyMeter = None,
     show: Annotated[
         bool | None,
         option(
@@ -125,8 +131,7 @@ def enroll(
     from rt_gait.cli.enroll import enroll_command
 
     flags: dict[str, object] = {"video": video, "gallery": gallery, "model": model, "fps": fps}
-    flags["detector"] = detector
-    flags |= {"triton": triton, "wait_triton": wait_triton}
+    flags |= {"detector": detector, "triton": triton, "wait_triton": wait_triton}
     flags |= {"triton_tls": triton_tls, "triton_ca": triton_ca}
     enroll_command(config, flags, subject=subject, track=track)
 

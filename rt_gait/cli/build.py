@@ -81,10 +81,23 @@ def summary(report: BuildReport) -> list[str]:
             f"DLA {report.dla_core}: how many layers run there is unknown"
             + (f"; it can take {told.able} of {told.all}" if told else "")
         )
-    energy = report.energy_mj_per_inference
-    lines.append(f"energy: {report.energy_note if energy is None else f'{energy:.2f} mJ'}")
+    lines += _energy(report)
     lines.append("accuracy: not measured" if report.accuracy is None else "accuracy: build.json")
     return lines
+
+
+def _energy(report: BuildReport) -> list[str]:
+    if report.energy is None:
+        return [f"energy: {report.energy_note}"]
+
+    def text(mj: float | None) -> str:
+        return "not measured" if mj is None else f"{mj:.2f} mJ"
+
+    return [
+        f"energy, batch {row.batch}: {text(row.mj_per_inference)} an inference, "
+        f"{text(row.mj_above_idle)} above idle ({report.energy.meter}: {report.energy.total})"
+        for row in report.energy.batches
+    ]
 
 
 def check_plan_folder(info: ModelInfo, onnx_dir: Path) -> str:

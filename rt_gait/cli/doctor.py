@@ -13,7 +13,8 @@ import typer
 
 from rt_gait.cli.run import versions
 from rt_gait.config import Settings, load_settings
-from rt_gait.errors import ExitCode, RtGaitError
+from rt_gait.energy.find import survey
+from rt_gait.errors import ExitCode, MeterError, RtGaitError
 from rt_gait.outputs.screen import has_display
 from rt_gait.serving.repository import ModelInfo
 
@@ -130,15 +131,14 @@ def _gallery(subject: Subject) -> str:
 
 
 def _optional() -> None:
-    extras = {
-        "ultralytics": ("other segmentation weights", "pip install ultralytics"),
-        "jtop": ("energy on a Jetson", "pip install jetson-stats"),
-    }
-    for module, (use, advice) in extras.items():
-        if importlib.util.find_spec(module) is None:
-            _line("--", module, f"not installed ({use}): {advice}")
-        else:
-            _line("ok", module, use)
+    use = "other segmentation weights"
+    if importlib.util.find_spec("ultralytics") is None:
+        _line("--", "ultralytics", f"not installed ({use}): pip install ultralytics")
+    else:
+        _line("ok", "ultralytics", use)
+    for meter, found in survey().items():
+        there = not isinstance(found, MeterError)
+        _line("ok" if there else "--", f"energy: {meter}", str(found))
     cameras = sorted(str(p) for p in Path("/dev").glob("video*"))
     if sys.platform.startswith("linux"):
         _line("ok" if cameras else "--", "cameras", ", ".join(cameras) or "none")

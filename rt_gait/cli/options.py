@@ -48,6 +48,17 @@ TritonCa = Annotated[
     Path | None,
     option("--triton-ca", text="Certificates to trust, PEM; implies --triton-tls", panel=SERVER),
 ]
+EnergyLog = Annotated[
+    Path | None, option("--energy-log", text="Energy samples, JSON Lines", panel=OUT)
+]
+EnergyMeter = Annotated[
+    str | None,
+    option(
+        "--energy-meter",
+        text="auto, jtop, ina3221, nvml, rapl or none (default: auto with --energy-log)",
+        panel=OUT,
+    ),
+]
 Config = Annotated[Path | None, option("--config", text="Settings in a TOML file", panel=IN)]
 Fps = Annotated[
     float | None,

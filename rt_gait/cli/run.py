@@ -14,6 +14,7 @@ from typing import Any
 
 from rt_gait import __version__
 from rt_gait.assembly import Assembled, assemble
+from rt_gait.cli.metering import Metering, metering
 from rt_gait.cli.progress import Progress
 from rt_gait.config import Settings, load_settings
 from rt_gait.errors import ExitCode, UsageError
@@ -29,7 +30,7 @@ from rt_gait.runner import Runner, RunReport, Stop
 from rt_gait.video.source import Source, open_source
 
 _NOT_IN_EVENTS = {
-    "save", "events", "mot", "dump_silhouettes", "show", "overwrite",
+    "save", "events", "mot", "dump_silhouettes", "energy_log", "energy_meter", "show", "overwrite",
     "wait_triton", "triton_tls", "triton_ca",
 }  # fmt: skip
 """Settings that results do not depend on."""
@@ -41,16 +42,19 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
     if settings.video is None and settings.camera is None:
         raise UsageError("nothing to do: give --video FILE or --camera N (rt-gait --help)")
     _check_outputs(settings, config)
-    with open_source(
-        video=settings.video, camera=settings.camera, frame_rate=settings.fps
-    ) as source:
+    with (
+        metering(settings) as energy,
+        open_source(
+            video=settings.video, camera=settings.camera, frame_rate=settings.fps
+        ) as source,
+    ):
         stop = Stop()
         assembled = assemble(
             settings, live=source.info.live, stopped=lambda: stop.requested, tell=tell_warning
         )
         warn(assembled)
-        report = _run(settings, assembled, source, stop)
-    _summarise(report, settings, assembled)
+        report = _run(settings, assembled, source, stop, energy)
+    _summarise(report, settings, assembled, energy)
     return report.exit_code
 
 
@@ -66,9 +70,19 @@ def tell_warning(line: str) -> None:
     sys.stderr.flush()
 
 
-def _run(settings: Settings, assembled: Assembled, source: Source, stop: Stop) -> RunReport:
+def _run(
+    settings: Settings,
+    assembled: Assembled,
+    source: Source,
+    stop: Stop,
+    energy: Metering | None,
+) -> RunReport:
     builder = new_builder(assembled, source)
     outputs = _open_outputs(settings, assembled, source, stop)
+    if energy is not None:
+        builder.energy = energy.energy
+        outputs += [energy.log] if energy.log is not None else []
+        energy.begin()
     log, opening = None, []
     if settings.events is not None:
         log = EventLog("-" if settings.events == "-" else Path(settings.events))
@@ -92,7 +106,8 @@ def _check_outputs(settings: Settings, config: Path | None) -> None:
     if settings.save is not None and settings.save.suffix.lower() != ".mp4":
         raise UsageError(f"--save writes MP4; give a name that ends in .mp4: {settings.save}")
     events = None if settings.events in (None, "-") else Path(str(settings.events))
-    files = [path for path in (settings.save, events, settings.mot) if path is not None]
+    wanted = (settings.save, events, settings.mot, settings.energy_log)
+    files = [path for path in wanted if path is not None]
     for path in files:
         check_file(path, overwrite=settings.overwrite)
     if settings.dump_silhouettes is not None:
@@ -155,7 +170,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _summarise(report: RunReport, settings: Settings, assembled: Assembled) -> None:
+def _summarise(
+    report: RunReport, settings: Settings, assembled: Assembled, energy: Metering | None
+) -> None:
     frames = report.counters
     rate = frames.processed / report.wall_secs if report.wall_secs else 0.0
     tell = sys.stderr.write
@@ -171,9 +188,11 @@ def _summarise(report: RunReport, settings: Settings, assembled: Assembled) -> N
     known = sorted(assembled.names.get(s, s) for s in report.recognised)
     if known:
         tell(f"recognised: {', '.join(known)}\n")
+    if energy is not None:
+        tell(f"energy: {energy.summary(frames)}\n")
     if report.exit_code is not ExitCode.OUTPUT:
         written = (settings.save, settings.events, settings.mot, settings.dump_silhouettes)
-        for path in written:
+        for path in (*written, settings.energy_log):
             if path is not None and str(path) != "-" and Path(path).exists():
                 tell(f"wrote {path}\n")
 

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
+from rt_gait.energy.result import Energy
 from rt_gait.events import schema
 from rt_gait.events.counters import Counters
 from rt_gait.events.data import (
@@ -25,6 +26,7 @@ from rt_gait.events.data import (
     secs,
     summary_data,
 )
+from rt_gait.events.energy import energy_data
 from rt_gait.events.live import LiveTimes
 from rt_gait.events.names import public_name, public_settings, redact
 from rt_gait.events.schema import Event
@@ -62,6 +64,8 @@ class EventBuilder:
     """Wall time, aware of its time zone."""
     live: bool = False
     """A live source: ``stats`` follow the clock of the run and say how fast it is."""
+    energy: Callable[[], Energy] | None = None
+    """Energy of the run so far; None where it is not measured: events then say nothing of it."""
     counters: Counters = field(default_factory=Counters, init=False)
     """Totals of the run; :meth:`frame` updates them."""
     _told: dict[int, _Told] = field(default_factory=dict, init=False, repr=False)
@@ -166,6 +170,7 @@ class EventBuilder:
         data: dict[str, Any] = {"counters": self.counters.snapshot()}
         if self.live:
             data |= self._times.take(now - self._stats_secs)
+        data |= self._energy()
         self._stats_slot, self._stats_secs = slot, now
         return [self._event(schema.STATS, data)]
 
@@ -178,7 +183,10 @@ class EventBuilder:
         """
         totals = self.counters.as_dict() | {"events": self._sequence + 1}
         data = {"reason": redact(reason), "exit_code": int(exit_code), "counters": totals}
-        return [self._event(schema.RUN_ENDED, data)]
+        return [self._event(schema.RUN_ENDED, data | self._energy())]
+
+    def _energy(self) -> dict[str, Any]:
+        return {"energy": energy_data(self.energy(), self.counters)} if self.energy else {}
 
     def _track_started(self, track: Track) -> Event:
         told = self._told[track.track_id] = _Told(box(track.box_xyxy_px))
@@ -196,6 +204,7 @@ class EventBuilder:
         before, told.identity = told.identity, identity
         if (identity.state, identity.subject_id) == (before.state, before.subject_id):
             return []
+        self.counters.decisions += 1
         data = {
             "box_xyxy_px": told.box_xyxy_px,
             "identity": identity_data(identity),

@@ -53,6 +53,8 @@ class Counters:
     """Confirmed and lost tracks after the last frame."""
     identities: dict[str, int] = field(default_factory=_no_identities)
     """Of ``tracks_live``, by :class:`IdentityState` value."""
+    decisions: int = 0
+    """Changes of identity told; what energy is shared out over, told nowhere itself."""
 
     @property
     def captured(self) -> int:

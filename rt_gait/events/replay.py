@@ -68,6 +68,7 @@ class _Run:
     frames: dict[str, int] = field(default_factory=dict)
     """As last counted."""
     windows_lost: dict[str, int] = field(default_factory=dict)
+    energy: str | None = None
 
     def tell(self, event: Mapping[str, Any]) -> str | None:
         """Take in an event and return its line; None if it has none."""
@@ -103,6 +104,8 @@ class _Run:
             )
         if any(self.windows_lost.values()):
             yield "windows lost: " + _counts(self.windows_lost)
+        if self.energy:
+            yield self.energy
 
     def run_started(self, data: Event) -> str:
         width, height = data["frame_size_wh_px"]
@@ -112,6 +115,8 @@ class _Run:
 
     def run_ended(self, data: Event) -> None:
         self.end = (data["reason"], data["exit_code"])
+        if "energy" in data:
+            self.energy = _energy(data["energy"])
 
     def source_state(self, data: Event) -> str:
         return f"source {data['state']}" + (f": {data['detail']}" if data["detail"] else "")
@@ -156,6 +161,14 @@ _TELLERS: dict[str, Callable[[_Run, Event], str | None]] = {
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def _energy(data: Mapping[str, Any]) -> str:
+    if data["energy_j"] is None:
+        return f"energy: {data['note']}"
+    frame = "" if data["mj_per_frame"] is None else f", {data['mj_per_frame']:.1f} mJ a frame"
+    note = f"; {data['note']}" if data["note"] else ""
+    return f"energy {data['energy_j']:.2f} J by {data['meter']} ({data['total']}){frame}{note}"
 
 
 def clock(secs: float) -> str:

@@ -19,6 +19,7 @@ from rt_gait.serving.repository import PLAN, SOURCE_MODEL, ModelInfo, sha256
 from rt_gait.serving.tensorrt.compiler import Batch, Compiler, Engine
 from rt_gait.serving.tensorrt.cuda import empty
 from rt_gait.serving.tensorrt.device import Device
+from rt_gait.serving.tensorrt.energy import with_energy
 from rt_gait.serving.tensorrt.held_out import held_out
 from rt_gait.serving.tensorrt.report import Agreement, BuildReport, Latency
 from rt_gait.serving.tensorrt.request import BuildRequest, Profile
@@ -138,7 +139,7 @@ def _report(
     if inputs is None:
         (spec,) = info.inputs
         inputs = np.zeros_like(empty((1, *spec.dims), spec.data_type))
-    return BuildReport(
+    report = BuildReport(
         rt_gait=__version__,
         built_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         source_model=info.key,
@@ -155,6 +156,7 @@ def _report(
         agreement=agreement,
         accuracy=judge(batched) if judge else None,
     )
+    return with_energy(report, engine, inputs)
 
 
 def _agreement(info: ModelInfo, engine: Batched, inputs: Batch) -> Agreement:

@@ -50,6 +50,33 @@ class DlaLayers:
 
 
 @dataclass(frozen=True)
+class BatchEnergy:
+    """Of inferences in batches of one size, one batch after the other."""
+
+    batch: int
+    mj_per_inference: float | None
+    """Mean power times the time of a batch, for one of it; None where it was not measured well."""
+    mj_above_idle: float | None
+    """The same with idle power left out: the engine loaded, and nothing running."""
+    mean_w: float | None
+    idle_w: float | None
+    inferences: int
+    coverage: float
+    """Share of the time that was measured, 0 to 1."""
+    note: str
+
+
+@dataclass(frozen=True)
+class BuildEnergy:
+    """What inferences cost."""
+
+    meter: str
+    total: str
+    """The rails that the figures are the sum of."""
+    batches: tuple[BatchEnergy, ...]
+
+
+@dataclass(frozen=True)
 class BuildReport:
     """What ``build.json`` holds."""
 
@@ -74,8 +101,10 @@ class BuildReport:
     """As ``report.json`` of ``rt-gait evaluate``; None where no labelled sequences were given."""
     dla_layers: DlaLayers | None = None
     """None without a DLA, and where TensorRT was not asked: trtexec does not tell."""
-    energy_mj_per_inference: float | None = None
+    energy: BuildEnergy | None = None
+    """None where there is no meter."""
     energy_note: str = "not measured"
+    """Why there is none; empty where there is."""
     layout: int = _LAYOUT
 
     def write(self, folder: Path) -> None:
@@ -102,6 +131,11 @@ class BuildReport:
             agreement, layers = found.pop("agreement"), found.pop("dla_layers", None)
             parts["agreement"] = Agreement(**agreement) if agreement else None
             parts["dla_layers"] = DlaLayers(**layers) if layers else None
+            energy = found.pop("energy")
+            if energy:
+                batches = tuple(BatchEnergy(**row) for row in energy.pop("batches"))
+                energy = BuildEnergy(**energy, batches=batches)
+            parts["energy"] = energy
             return BuildReport(**found, **parts)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ModelError(

@@ -1,0 +1,1 @@
+"""Energy: meters, integration over time, and what a piece of work cost."""
