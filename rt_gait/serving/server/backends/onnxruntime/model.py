@@ -75,6 +75,10 @@ class TritonPythonModel:
 def _providers(args: dict[str, str]) -> list[Any]:
     available = onnxruntime.get_available_providers()
     if args["model_instance_kind"] == "GPU" and "CUDAExecutionProvider" in available:
-        device = {"device_id": args["model_instance_device_id"]}
+        # An exhaustive search would be made anew for every size of batch that is gathered.
+        device = {
+            "device_id": args["model_instance_device_id"],
+            "cudnn_conv_algo_search": "HEURISTIC",
+        }
         return [("CUDAExecutionProvider", device), "CPUExecutionProvider"]
     return ["CPUExecutionProvider"]
