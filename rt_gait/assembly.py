@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from rt_gait.config import Settings
-from rt_gait.detect.detector import Detector, open_detector
+from rt_gait.detect.detector import ON_SERVER, Detector, open_detector
 from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import UsageError
 from rt_gait.gait.embedder import (
@@ -132,8 +132,9 @@ class Server:
             ca=settings.triton_ca,
             token=token_from_environment(),
         )
+        missed = "nobody is seen" if settings.detector.startswith(ON_SERVER) else "names wait"
         self._outage = Outage(
-            f"the server {endpoint.address} does not answer; names wait; trying again",
+            f"the server {endpoint.address} does not answer; {missed}; trying again",
             f"the server {endpoint.address} answers again",
             tell,
         )
@@ -143,12 +144,9 @@ class Server:
     def detector(self, info: ModelInfo) -> Detector:
         """Open a person segmenter."""
         served = ServedModels(self._client, [info], stopped=self._stopped)
+        note = self._outage.note
         return TritonDetector(
-            info,
-            served,
-            min_score=DETECTOR_MIN_SCORE,
-            live=self._live,
-            note=self._outage.note,
+            info, served, min_score=DETECTOR_MIN_SCORE, live=self._live, note=note
         )
 
     def embedder(self, info: ModelInfo) -> PipelineEmbedder:

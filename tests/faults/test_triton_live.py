@@ -28,7 +28,6 @@ from rt_gait.identity.matching import Templates
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport
 from rt_gait.serving.repository import load_info
-from rt_gait.serving.served import ServedModels
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 from rt_gait.track.sort import SortTracker
@@ -225,9 +224,11 @@ def test_the_segmenter_is_killed_and_relaunched(tmp_path: Path) -> None:
     models = triton_server.copy_models(tmp_path / "models", ["person_seg"])
     image: UInt8Array = frame(0).image_bgr
     with triton_server.running(triton_server.new_server(models)) as server:
-        client = triton_server.connect(server)
-        served = ServedModels(client, [load_info(models, "person_seg")])
-        detector = TritonDetector(load_info(models, "person_seg"), served, min_score=0.3, live=True)
+        said: list[str] = []
+        settings = Settings(triton=server.address, detector="triton:person_seg", models_dir=models)
+        there = Server(settings, live=True, tell=said.append)
+        detector = there.detector(load_info(models, "person_seg"))
+        assert isinstance(detector, TritonDetector)
         assert not detector.detect(image).missing
         server.kill()
         begun_secs = time.monotonic()
@@ -239,4 +240,7 @@ def test_the_segmenter_is_killed_and_relaunched(tmp_path: Path) -> None:
         )
         server.start()
         triton_server.seconds_until(lambda: not detector.detect(image).missing, at_most=5)
-        client.close()
+        assert [line.partition(server.address)[2] for line in said] == [
+            " does not answer; nobody is seen; trying again",
+            " answers again",
+        ]

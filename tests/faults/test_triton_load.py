@@ -7,7 +7,6 @@ from collections import deque
 from pathlib import Path
 
 import numpy as np
-import triton_server
 
 from rt_gait.gait.embedder import gait_model_info
 from rt_gait.serving.served import Pending, ServedModels
@@ -38,6 +37,5 @@ def test_eight_requests_of_one_window_under_way_are_gathered(
     after = client.statistics("whole", timeout_secs=10)
     assert after["inferences"] - before["inferences"] == done
     mean_batch = done / (after["executions"] - before["executions"])
-    print(f"{done / took_secs:.0f} clips/s, mean batch {mean_batch:.1f}")
     assert mean_batch >= 2
     assert done / took_secs >= 100
