@@ -1,8 +1,6 @@
 """What a model on a Triton server gives, and how many people it can serve.
 
-    python -m rt_gait.bench.load [--model gait3d] [--batch 1 8 32] [--concurrency 1 4 16]
-        [--rate 25 2] [--p99-ms 40] [--processes 4] [--secs 2] [--perf-analyzer PROGRAM]
-        [--venv FOLDER | --triton HOST:PORT] [--models-dir FOLDER] [--out FILE]
+    python -m rt_gait.bench.load --model gait3d --batch 1 8 32 --concurrency 1 4 16 --rate 25 2
 
 First whether it answers what the same file answers in this process. Then at each batch and
 concurrency as many requests as it takes (closed loop); perf_analyzer, where named, at the same
@@ -44,13 +42,12 @@ from rt_gait.serving.triton import TritonClient
 
 #: Of the people in a search, how near the greatest number that works is to be found.
 _NEAR = 1.05
-_ENERGY_SECS = 5.0
 _STATISTICS_SECS = 10.0
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What all measurements of a model share."""
+    """What all measurements of a model share; a search ends with ``most`` people."""
 
     info: ModelInfo
     connection: TritonClient
@@ -58,6 +55,8 @@ class Bench:
     one_client: Clients
     processes: int
     secs: float
+    energy_secs: float
+    most: int
 
     def counted(self, work: Callable[[], Answers]) -> dict[str, Any]:
         """Do it; figures as plain values, with the server's own count."""
@@ -112,11 +111,13 @@ def agreement(info: ModelInfo, connection: TritonClient) -> float:
     return float(((theirs * ours).sum(axis=1) / lengths).min())
 
 
-def most_people(works: Callable[[int], bool], least: int = 1) -> int:
-    """The greatest number that ``works``, within 5%; 0 if ``least`` does not."""
+def most_people(works: Callable[[int], bool], least: int = 1, most: int = 1 << 20) -> int:
+    """The greatest number up to ``most`` that ``works``, within 5%; 0 if ``least`` does not."""
     low, high = 0, least
     while works(high):
-        low, high = high, 2 * high
+        if high >= most:
+            return high
+        low, high = high, min(2 * high, most)
     while low and high > _NEAR * low + 1:
         middle = (low + high) // 2
         low, high = (middle, high) if works(middle) else (low, middle)
@@ -134,15 +135,14 @@ def capacity(bench: Bench, rate_hz: float, p99_ms: float) -> dict[str, Any]:
 
     # Every client's first windows wake up what has slept.
     bench.film(bench.processes, rate_hz, 1.0)
-    people = most_people(works, bench.processes)
+    people = most_people(works, bench.processes, bench.most)
     again: list[dict[str, Any]] = []
     while people:
         # A queue that grows slowly shows only in longer runs.
-        film = partial(bench.film, people, rate_hz, _ENERGY_SECS)
+        film = partial(bench.film, people, rate_hz, bench.energy_secs)
         again = [bench.counted(film) for _ in range(3)]
-        if median(row["p99_ms"] for row in again) <= p99_ms and not any(
-            row["failed"] for row in again
-        ):
+        failed = any(row["failed"] for row in again)
+        if not failed and median(row["p99_ms"] for row in again) <= p99_ms:
             break
         people = int(0.9 * people)
     naive = bench.closed(1, 1, bench.secs)
@@ -202,6 +202,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--p99-ms", type=float, default=40.0)
     parser.add_argument("--processes", type=int, default=4, help="cameras")
     parser.add_argument("--secs", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--energy-secs", type=float, default=5.0, help="of those with energy")
+    parser.add_argument("--most", type=int, default=1 << 20, help="people a search ends with")
     parser.add_argument("--perf-analyzer", type=Path, metavar="PROGRAM")
     parser.add_argument("--venv", type=Path, help="environment of Triton's wheel")
     parser.add_argument("--triton", metavar="HOST:PORT", help="a server that is there")
@@ -232,11 +234,12 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         result: dict[str, Any] = {"model": info.name, "processors": usable_cpus()}
         result |= {"load_average": os.getloadavg()[0], "agreement": agreement(info, connection)}
         with one, many:
-            bench = Bench(info, connection, many, one, asked.processes, asked.secs)
+            secs = (asked.secs, asked.energy_secs)
+            bench = Bench(info, connection, many, one, asked.processes, *secs, asked.most)
             result["points"] = sweep(bench, asked)
             if asked.batch and asked.concurrency:
                 best = max(result["points"], key=lambda row: row["clips_per_sec"])
-                loop = partial(bench.closed, best["batch"], best["concurrency"], _ENERGY_SECS)
+                loop = partial(bench.closed, best["batch"], best["concurrency"], asked.energy_secs)
                 result["energy_at_best"] = bench.with_energy(loop)
             result["capacity"] = [capacity(bench, r, asked.p99_ms) for r in asked.rate]
         connection.close()
