@@ -7,18 +7,24 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from rt_gait.config import Settings
-from rt_gait.detect.detector import Detector, open_detector
+from rt_gait.detect.detector import ON_SERVER, Detector, open_detector
 from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import UsageError
-from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info, is_untrained, window_shape
-from rt_gait.gait.live import LiveGaitEmbedder
-from rt_gait.gait.triton import TritonGaitEmbedder, open_served
+from rt_gait.gait.embedder import (
+    OnnxGaitEmbedder,
+    PipelineEmbedder,
+    gait_model_info,
+    is_untrained,
+    window_shape,
+)
+from rt_gait.gait.triton import open_served
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import TemplateKey
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.endpoint import Endpoint, token_from_environment
+from rt_gait.serving.health import Outage
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import ServedModels, wait_until_ready
 from rt_gait.serving.triton import TritonClient
@@ -44,7 +50,11 @@ class Assembled:
 
 
 def assemble(
-    settings: Settings, *, live: bool = False, stopped: Callable[[], bool] = lambda: False
+    settings: Settings,
+    *,
+    live: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Assembled:
     """Read the configurations, open the gallery, and only then load the models.
 
@@ -52,6 +62,7 @@ def assemble(
         settings: What the user wants.
         live: Whether the source goes on without waiting for results.
         stopped: Whether the run is to end: waits for a server then do.
+        tell: Takes a line for the user, during a live run.
 
     Raises:
         UsageError: a name or a threshold is wrong, or the gallery is of other models.
@@ -66,7 +77,11 @@ def assemble(
         # Imported here: filterpy and scipy take a second that a wrong name need not wait for.
         from rt_gait.track.sort import SortTracker
 
-        server = None if settings.triton is None else Server(settings, live=live, stopped=stopped)
+        server = (
+            None
+            if settings.triton is None
+            else Server(settings, live=live, stopped=stopped, tell=tell)
+        )
         detector = open_detector(
             settings.detector,
             models_dir=settings.models_dir,
@@ -95,6 +110,7 @@ class Server:
         settings: Where it is.
         live: Whether the source goes on without waiting for results.
         stopped: Whether the run is to end: long waits then do.
+        tell: Takes a line for the user when a live run loses the server, and when it is back.
 
     Raises:
         UsageError: its address, or the way in, makes no sense.
@@ -102,7 +118,12 @@ class Server:
     """
 
     def __init__(
-        self, settings: Settings, *, live: bool = False, stopped: Callable[[], bool] = lambda: False
+        self,
+        settings: Settings,
+        *,
+        live: bool = False,
+        stopped: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._live, self._stopped = live, stopped
         endpoint = Endpoint(
@@ -111,17 +132,28 @@ class Server:
             ca=settings.triton_ca,
             token=token_from_environment(),
         )
+        missed = "nobody is seen" if settings.detector.startswith(ON_SERVER) else "names wait"
+        self._outage = Outage(
+            f"the server {endpoint.address} does not answer; {missed}; trying again",
+            f"the server {endpoint.address} answers again",
+            tell,
+        )
         self._client = TritonClient(endpoint)
         wait_until_ready(self._client, settings.wait_triton)
 
     def detector(self, info: ModelInfo) -> Detector:
         """Open a person segmenter."""
         served = ServedModels(self._client, [info], stopped=self._stopped)
-        return TritonDetector(info, served, min_score=DETECTOR_MIN_SCORE, live=self._live)
+        note = self._outage.note
+        return TritonDetector(
+            info, served, min_score=DETECTOR_MIN_SCORE, live=self._live, note=note
+        )
 
-    def embedder(self, info: ModelInfo) -> TritonGaitEmbedder | LiveGaitEmbedder:
+    def embedder(self, info: ModelInfo) -> PipelineEmbedder:
         """Open a gait model."""
-        return open_served(info, self._client, live=self._live, stopped=self._stopped)
+        return open_served(
+            info, self._client, live=self._live, stopped=self._stopped, note=self._outage.note
+        )
 
 
 def thresholds(settings: Settings, info: ModelInfo) -> Thresholds | None:

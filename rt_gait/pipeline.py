@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rt_gait.detect.detector import Detector
-from rt_gait.gait.embedder import GaitEmbedder
+from rt_gait.gait.embedder import PipelineEmbedder
 from rt_gait.gait.encoder import encoder_for
-from rt_gait.gait.live import LiveGaitEmbedder
 from rt_gait.gait.quality import usable_mask
 from rt_gait.gait.silhouette import normalise
 from rt_gait.gait.windows import WindowBuilder
@@ -23,7 +22,6 @@ from rt_gait.identity.fusion import Identifier
 from rt_gait.track.tracker import Tracker
 from rt_gait.types import (
     Detections,
-    Embedding,
     Frame,
     FrameResult,
     Identity,
@@ -77,7 +75,7 @@ class Pipeline:
         *,
         detector: Detector,
         tracker: Tracker,
-        embedder: GaitEmbedder | LiveGaitEmbedder,
+        embedder: PipelineEmbedder,
         identifier: Identifier,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -105,7 +103,7 @@ class Pipeline:
             silhouettes, rejections = self._silhouettes(frame, detections, tracks)
             windows = self._due_windows(frame, silhouettes)
         with self._timed("embed", stage_secs):
-            embeddings = self._embed(windows)
+            embeddings = self._embedder.exchange(windows, self._lives)
         with self._timed("identify", stage_secs):
             self._identifier.add(embeddings)
             visible = [t.track_id for t in tracks if t.detection is not None]
@@ -126,14 +124,13 @@ class Pipeline:
 
     def finish(self) -> tuple[TrackSummary, ...]:
         """End every track, at the end of the source."""
-        if isinstance(self._embedder, LiveGaitEmbedder):
-            self._embedder.finish()
+        self._embedder.finish()
         return self._end(sorted(self._lives))
 
     @property
     def windows_lost(self) -> Mapping[WindowLoss, int]:
         """Windows that fell due and were not embedded."""
-        return self._embedder.lost if isinstance(self._embedder, LiveGaitEmbedder) else {}
+        return self._embedder.lost
 
     def _enter_epoch(self, epoch: int) -> tuple[TrackSummary, ...]:
         if epoch == self._epoch:
@@ -191,11 +188,6 @@ class Pipeline:
         self._windows.tick(frame.time_secs)
         steps = self._encoder.encode(frame, silhouettes)
         return [window for step in steps for window in self._windows.add(step)]
-
-    def _embed(self, windows: list[Window]) -> list[Embedding]:
-        if isinstance(self._embedder, LiveGaitEmbedder):
-            return self._embedder.exchange(windows, self._lives)
-        return self._embedder.embed(windows) if windows else []
 
     @contextmanager
     def _timed(self, stage: str, stage_secs: dict[str, float]) -> Iterator[None]:

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import stand_ins
 
-from rt_gait.gait.embedder import gait_model_info, open_network
+from rt_gait.gait.embedder import gait_model_info
 from rt_gait.gait.live import LiveGaitEmbedder
 from rt_gait.gait.triton import TritonGaitEmbedder, open_served
+from rt_gait.gait.triton import connect as connect_model
 from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.repository import default_models_dir
-from rt_gait.serving.served import ServedModels, wait_until_ready
+from rt_gait.serving.served import wait_until_ready
 from rt_gait.serving.server.install import wheel_folder
 from rt_gait.serving.server.process import Ports, TritonServer
 from rt_gait.serving.triton import TritonClient
@@ -63,8 +64,7 @@ def patient(client: TritonClient, models_dir: Path, name: str = "whole") -> Trit
 def live(client: TritonClient, models_dir: Path, name: str = "whole") -> LiveGaitEmbedder:
     """A model as a live run has it."""
     info = gait_model_info(models_dir, name)
-    network = open_network(info)
-    return LiveGaitEmbedder(info, network, ServedModels(client, network.models))
+    return LiveGaitEmbedder(*connect_model(info, client))
 
 
 def copy_models(models_dir: Path, names: Sequence[str]) -> Path:

@@ -44,7 +44,7 @@ def _jpegs() -> list[UInt8Array]:
     for at_secs in _PICTURES_AT_SECS:
         capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * at_secs)
         planes, _ = letterbox(capture.read()[1], 480, 640)
-        picture = np.rint(planes[0, ::-1].transpose(1, 2, 0) * 255).astype(np.uint8)
+        picture = planes[0, ::-1].transpose(1, 2, 0)
         found.append(
             cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].ravel()
         )

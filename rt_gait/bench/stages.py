@@ -25,7 +25,7 @@ import numpy as np
 
 from rt_gait.detect.yolo_seg import decode, letterbox
 from rt_gait.errors import RtGaitError, UsageError
-from rt_gait.gait.embedder import GaitEmbedder, OnnxGaitEmbedder, gait_model_info
+from rt_gait.gait.embedder import OnnxGaitEmbedder, PipelineEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import unit_vectors
@@ -116,7 +116,7 @@ class ScriptedCrowd:
 
 
 def measure(
-    embedder: GaitEmbedder, templates: Templates, *, people: int, frames: int
+    embedder: PipelineEmbedder, templates: Templates, *, people: int, frames: int
 ) -> StageReport:
     """Time the pipeline on one crowd.
 

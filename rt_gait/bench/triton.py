@@ -35,13 +35,14 @@ from statistics import median
 import numpy as np
 
 from rt_gait.errors import RtGaitError
-from rt_gait.gait.embedder import gait_model_info, open_network
+from rt_gait.gait.embedder import gait_model_info
 from rt_gait.gait.inputs import model_input
 from rt_gait.gait.live import LiveGaitEmbedder
-from rt_gait.gait.triton import TritonGaitEmbedder
+from rt_gait.gait.network import Network
+from rt_gait.gait.triton import TritonGaitEmbedder, connect
 from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.onnx import usable_cpus
-from rt_gait.serving.repository import ModelInfo, default_models_dir
+from rt_gait.serving.repository import default_models_dir
 from rt_gait.serving.served import ServedModels, wait_until_ready
 from rt_gait.serving.server.install import default_venv, ensure_installed
 from rt_gait.serving.server.process import Ports, TritonServer
@@ -82,12 +83,12 @@ Tick = Callable[[Sequence[Window]], int]
 """Hands in the windows of a tick; returns how many were embedded by the end of it."""
 
 
-def ways(info: ModelInfo, served: ServedModels) -> dict[str, Tick]:
+def ways(network: Network, served: ServedModels) -> dict[str, Tick]:
     """Return the three ways of asking."""
+    info = network.models[0]
     batch = model_input(info)
-    network = open_network(info)
-    patient = TritonGaitEmbedder(info, network, served)
-    live = LiveGaitEmbedder(info, network, served)
+    patient = TritonGaitEmbedder(network, served)
+    live = LiveGaitEmbedder(network, served)
 
     def naive(windows: Sequence[Window]) -> int:
         for window in windows:
@@ -109,7 +110,7 @@ def client(task: Task, barrier: Barrier, results: Queue[int]) -> None:
     info = gait_model_info(task.models_dir, task.model)
     rng = np.random.default_rng(os.getpid())
     frames = int(info.number("frames"))
-    for way, people, tick in phases(task, ways(info, ServedModels(connection, [info]))):
+    for way, people, tick in phases(task, ways(*connect(info, connection))):
         pixels = rng.integers(0, 256, (people, frames, 64, 44)).astype(np.uint8)
         windows = [Window(i, 0.0, 0.0, pixels[i]) for i in range(people)]
         # A live run finds out what the server can answer in time; the others need no such while.

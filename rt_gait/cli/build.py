@@ -75,6 +75,12 @@ def summary(report: BuildReport) -> list[str]:
         f"batch {row.batch}: {row.p50_ms:.3f} ms (p99 {row.p99_ms:.3f} ms)"
         for row in report.latency
     ]
+    if report.dla_core is not None:
+        told = report.dla_layers
+        lines.append(
+            f"DLA {report.dla_core}: how many layers run there is unknown"
+            + (f"; it can take {told.able} of {told.all}" if told else "")
+        )
     lines += _energy(report)
     lines.append("accuracy: not measured" if report.accuracy is None else "accuracy: build.json")
     return lines
@@ -96,7 +102,7 @@ def _energy(report: BuildReport) -> list[str]:
 
 
 def check_plan_folder(info: ModelInfo, onnx_dir: Path) -> str:
-    """Check a plan, and run it where TensorRT is installed; what was left out, or empty text.
+    """Check a plan, and run it where TensorRT is installed; return how far that went.
 
     Args:
         info: the plan's configuration.
@@ -116,4 +122,22 @@ def check_plan_folder(info: ModelInfo, onnx_dir: Path) -> str:
     report = check_plan(info, this_device(compiler.version), source)
     engine = compiler.open(info.plan_path, info, report.dla_core)
     check_model(info, Batched(engine, report.profile))
-    return ""
+    return f"run by TensorRT {compiler.version}, {compiler.name}"
+
+
+def check_plans(models_dir: Path) -> None:
+    """Check that every plan of a repository is whole and belongs to this machine.
+
+    A server here is taken to have the TensorRT that is installed here; where none is, the device
+    alone is compared.
+
+    Raises:
+        ModelError: one is damaged, or made on another device or for another TensorRT; or there is
+            no CUDA device to run it.
+    """
+    names = sorted({path.parents[1].name for path in models_dir.glob("*/*/model.plan")})
+    infos = [load_info(models_dir, name) for name in names if name in model_names(models_dir)]
+    compiler = installed() if infos else None
+    for info in infos:
+        built = BuildReport.read(info.folder).device
+        check_plan(info, this_device(compiler.version if compiler else built.tensorrt))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,13 +18,38 @@ from rt_gait.errors import ExitCode, MeterError, RtGaitError
 from rt_gait.outputs.screen import has_display
 from rt_gait.serving.repository import ModelInfo
 
+if TYPE_CHECKING:
+    from rt_gait.assembly import Server
+
+
+class Subject:
+    """What is examined: the settings, and their server, which is asked for once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._server: Server | RtGaitError | None = None
+
+    def server(self) -> Server:
+        """Return the connection, or raise again what there was in place of one."""
+        from rt_gait.assembly import Server
+
+        if self._server is None:
+            try:
+                self._server = Server(self.settings)
+            except RtGaitError as error:
+                self._server = error
+        if isinstance(self._server, RtGaitError):
+            raise self._server
+        return self._server
+
 
 def doctor_command(config: Path | None) -> int:
     """Print one line for each part; return 0 when the main job can run."""
     settings = load_settings(config)
     for name, number in versions().items():
         _line("ok", name, number)
-    needed: list[tuple[str, Callable[[Settings], str]]] = [
+    subject = Subject(settings)
+    needed: list[tuple[str, Callable[[Subject], str]]] = [
         ("OpenCV", _opencv),
         ("segmenter", _segmenter),
         ("gait model", _gait_model),
@@ -32,21 +58,21 @@ def doctor_command(config: Path | None) -> int:
         needed.append(("Triton", _triton))
     if settings.gallery is not None:
         needed.append(("gallery", _gallery))
-    broken = [name for name, check in needed if not _try(name, check, settings)]
+    broken = [name for name, check in needed if not _try(name, check, subject)]
     _optional()
     return ExitCode.MODEL if broken else ExitCode.OK
 
 
-def _try(name: str, check: Callable[[Settings], str], settings: Settings) -> bool:
+def _try(name: str, check: Callable[[Subject], str], subject: Subject) -> bool:
     try:
-        _line("ok", name, check(settings))
+        _line("ok", name, check(subject))
     except RtGaitError as error:
         _line("BAD", name, str(error))
         return False
     return True
 
 
-def _opencv(_settings: Settings) -> str:
+def _opencv(_subject: Subject) -> str:
     installed = packages_distributions().get("cv2", [])
     if len(installed) > 1:
         names = " and ".join(installed)
@@ -54,29 +80,30 @@ def _opencv(_settings: Settings) -> str:
     return f"{''.join(installed) or 'not from pip'}, {'a' if has_display() else 'no'} display"
 
 
-def _segmenter(settings: Settings) -> str:
+def _segmenter(subject: Subject) -> str:
     import numpy as np
 
-    from rt_gait.assembly import DETECTOR_MIN_SCORE, Server
+    from rt_gait.assembly import DETECTOR_MIN_SCORE
     from rt_gait.detect.detector import open_detector
 
+    settings = subject.settings
     detector = open_detector(
         settings.detector,
         models_dir=settings.models_dir,
         min_score=DETECTOR_MIN_SCORE,
-        serve=None if settings.triton is None else Server(settings).detector,
+        serve=None if settings.triton is None else lambda info: subject.server().detector(info),
     )
     detector.detect(np.zeros((480, 640, 3), np.uint8))
     return f"{detector.key} runs"
 
 
-def _gait_model(settings: Settings) -> str:
+def _gait_model(subject: Subject) -> str:
     import numpy as np
 
     from rt_gait.gait.embedder import OnnxGaitEmbedder
     from rt_gait.types import Window
 
-    embedder = OnnxGaitEmbedder(_gait_info(settings))
+    embedder = OnnxGaitEmbedder(_gait_info(subject.settings))
     pixels = np.full((embedder.shape.frames, 64, 44), 255, np.uint8)
     (embedding,) = embedder.embed([Window(1, 0.0, 1.0, pixels)])
     return f"{embedder.info.key} runs, {len(embedding.vector)} numbers a window"
@@ -88,16 +115,18 @@ def _gait_info(settings: Settings) -> ModelInfo:
     return gait_model_info(settings.models_dir, settings.model)
 
 
-def _triton(settings: Settings) -> str:
-    from rt_gait.assembly import Server
-
-    embedder = Server(settings).embedder(_gait_info(settings))
-    return f"{settings.triton} serves {embedder.info.key}"
+def _triton(subject: Subject) -> str:
+    embedder = subject.server().embedder(_gait_info(subject.settings))
+    return f"{subject.settings.triton} serves {embedder.info.key}"
 
 
-def _gallery(settings: Settings) -> str:
+def _gallery(subject: Subject) -> str:
     from rt_gait.assembly import assemble
+    from rt_gait.detect.detector import ON_SERVER
 
+    # Who runs the models does not matter to it.
+    detector = subject.settings.detector.removeprefix(ON_SERVER)
+    settings = subject.settings.model_copy(update={"triton": None, "detector": detector})
     return f"{len(assemble(settings).names)} people, fits the models"
 
 

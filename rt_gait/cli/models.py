@@ -95,12 +95,12 @@ def check(
     failed = False
     for name in names or model_names(folder):
         try:
-            left_out = _check(folder, name)
+            more = _check(folder, name)
         except RtGaitError as error:
             failed = True
             typer.echo(f"BAD {name}: {error}")
         else:
-            typer.echo(f"ok  {name}" + (f" ({left_out})" if left_out else ""))
+            typer.echo(f"ok  {name}" + (f" ({more})" if more else ""))
     if failed:
         raise typer.Exit(ExitCode.MODEL)
 
@@ -142,13 +142,13 @@ def build(
     precision: Annotated[str, typer.Option(help="fp32, fp16, int8 or best (int8 and fp16)")],
     batch: Annotated[
         str | None,
-        typer.Option(help="Least, usual and largest batch; one number for that size alone"),
+        typer.Option(help="Least (1), usual and largest batch, as in 1,8,32; or 1 for that alone"),
     ] = None,
     workspace: Annotated[
         int | None, typer.Option(min=1, help="MiB that a layer may use (default: all there is)")
     ] = None,
     dla: Annotated[
-        int | None, typer.Option(min=0, help="Deep learning accelerator to run on, 0 or 1")
+        int | None, typer.Option(min=0, help="Deep learning accelerator to run on, 0 or 1; fp16")
     ] = None,
     out: Annotated[Path, typer.Option(help="Triton model repository to build in")] = Path(
         "engines"
@@ -200,7 +200,7 @@ def _megabytes(info: ModelInfo) -> str:
 
 
 def _check(folder: Path, name: str) -> str:
-    """Check a model; what was left out, or empty text."""
+    """Check a model; return what else there is to say of the check."""
     from rt_gait.gait.embedder import OnnxGaitEmbedder
     from rt_gait.serving.check import check_model
     from rt_gait.serving.repository import PLAN, load_info

@@ -49,7 +49,9 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
         ) as source,
     ):
         stop = Stop()
-        assembled = assemble(settings, live=source.info.live, stopped=lambda: stop.requested)
+        assembled = assemble(
+            settings, live=source.info.live, stopped=lambda: stop.requested, tell=tell_warning
+        )
         warn(assembled)
         report = _run(settings, assembled, source, stop, energy)
     _summarise(report, settings, assembled, energy)
@@ -59,7 +61,13 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
 def warn(assembled: Assembled) -> None:
     """Say what must be known before results are believed."""
     if assembled.warning is not None:
-        sys.stderr.write(f"warning: {assembled.warning}\n")
+        tell_warning(assembled.warning)
+
+
+def tell_warning(line: str) -> None:
+    """Say something on standard error, above whatever shows the progress."""
+    sys.stderr.write(f"warning: {line}\n")
+    sys.stderr.flush()
 
 
 def _run(

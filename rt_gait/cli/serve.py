@@ -11,6 +11,7 @@ from types import FrameType
 
 import typer
 
+from rt_gait.cli.build import check_plans
 from rt_gait.cli.models import models_folder
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.serving.server.install import default_venv, ensure_installed
@@ -26,11 +27,13 @@ def serve_command(
 
     Raises:
         UsageError: the folder, the program or the ports make no sense.
-        ModelError: the server cannot be installed or started, or ends by itself.
+        ModelError: a TensorRT plan is not for this machine; or the server cannot be installed or
+            started, or ends by itself.
     """
     if len(set(vars(ports).values())) != len(vars(ports)):
         raise UsageError("--grpc-port, --http-port and --metrics-port should differ")
     folder = models_folder(models)
+    check_plans(folder)
     binary = _own_binary(tritonserver, venv)
     home = venv or default_venv()
     if binary is None:

@@ -8,13 +8,14 @@ Frames without an answer go on without people, and say so.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
 
 from rt_gait.detect.yolo_seg import YoloSegDetector
 from rt_gait.errors import ServerError
-from rt_gait.serving.health import Health
+from rt_gait.serving.health import Health, ignore
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import ServedModels
 from rt_gait.serving.triton import Arrays
@@ -31,18 +32,25 @@ class TritonDetector:
         served: The connection.
         min_score: People scored lower are not reported.
         live: Whether frames cannot wait.
+        note: Told, for a live run, when the server is taken to be away, and when to be back.
 
     Raises:
         ModelError: the network does not have the layout that YoloSegDetector reads.
     """
 
     def __init__(
-        self, info: ModelInfo, served: ServedModels, *, min_score: float, live: bool
+        self,
+        info: ModelInfo,
+        served: ServedModels,
+        *,
+        min_score: float,
+        live: bool,
+        note: Callable[[bool], None] = ignore,
     ) -> None:
         self.key = info.key
         self._info = info
         self._served = served
-        self._health = Health(served.probe, time.monotonic) if live else None
+        self._health = Health(served.probe, time.monotonic, note) if live else None
         self._decoder = YoloSegDetector(info, min_score=min_score, engine=self)
 
     def detect(self, image_bgr: UInt8Array) -> Detections:

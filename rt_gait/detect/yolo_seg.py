@@ -37,11 +37,11 @@ class Letterbox:
     top: int
 
 
-def letterbox(image_bgr: UInt8Array, height: int, width: int) -> tuple[FloatArray, Letterbox]:
+def letterbox(image_bgr: UInt8Array, height: int, width: int) -> tuple[UInt8Array, Letterbox]:
     """Fit a picture into the network's input, keeping its shape and padding with grey.
 
     Returns:
-        [1, 3, height, width] float32 RGB in 0..1, and the placement.
+        [1, 3, height, width] uint8 RGB, and the placement.
     """
     rows, columns = image_bgr.shape[:2]
     scale = min(height / rows, width / columns)
@@ -57,10 +57,13 @@ def letterbox(image_bgr: UInt8Array, height: int, width: int) -> tuple[FloatArra
             half = (image_bgr.shape[1] // 2, image_bgr.shape[0] // 2)
             image_bgr = cv2.resize(image_bgr, half, interpolation=cv2.INTER_AREA)
         cv2.resize(image_bgr, (fit_w, fit_h), dst=inside, interpolation=cv2.INTER_LINEAR)
-    planes = np.empty((1, 3, height, width), np.float32)
-    for plane, channel in zip(planes[0], reversed(cv2.split(canvas)), strict=True):
-        np.multiply(channel, np.float32(1 / 255), out=plane)
+    planes = np.stack(cv2.split(canvas)[::-1])[np.newaxis]
     return planes, Letterbox(scale, left, top)
+
+
+def shares(planes: UInt8Array) -> FloatArray:
+    """Return pixels as float32 in 0..1, for networks that do not do that themselves."""
+    return np.multiply(planes, np.float32(1 / 255))
 
 
 def decode(
@@ -163,7 +166,7 @@ class Engine(Protocol):
     """What runs the network."""
 
     def run(self, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """Return the two outputs for [1, 3, H, W]."""
+        """Return the two outputs for [1, 3, H, W], uint8, or float32 in 0..1."""
         ...
 
 
@@ -187,13 +190,14 @@ class YoloSegDetector:
                 f"model {info.name!r} has {len(info.outputs)} outputs; a YOLO segmentation "
                 "network has two (boxes with coefficients, and prototypes)"
             )
+        self._takes_pixels = info.inputs[0].data_type == "TYPE_UINT8"
         self._min_score = min_score
         self.key = info.key
 
     def detect(self, image_bgr: UInt8Array) -> Detections:
         """Find the people of one picture [H, W, 3] uint8, best score first."""
-        blob, placement = letterbox(image_bgr, self._height, self._width)
-        output0, output1 = self._engine.run(blob)
+        pixels, placement = letterbox(image_bgr, self._height, self._width)
+        output0, output1 = self._engine.run(pixels if self._takes_pixels else shares(pixels))
         return decode(
             output0[0],
             output1[0],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from rt_gait.gait.stream import StreamNetwork
 from rt_gait.gait.windows import WindowShape
 from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.repository import ModelInfo, load_info, model_names
-from rt_gait.types import Embedding, Window
+from rt_gait.types import Embedding, Window, WindowLoss
 
 STRIDES_PER_WINDOW = 3
 """Windows of a track start every third of a window: 0.4 s at 30 frames of 25 Hz."""
@@ -40,6 +41,58 @@ class GaitEmbedder(Protocol):
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:
         """Embed windows, in order, as many in one request as the model allows."""
         ...
+
+
+class PipelineEmbedder(Protocol):
+    """A gait model as a pipeline has it, whether its answers are waited for or not."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model's configuration."""
+        ...
+
+    @property
+    def shape(self) -> WindowShape:
+        """The windows it wants."""
+        ...
+
+    @property
+    def lost(self) -> Mapping[WindowLoss, int]:
+        """Windows that were handed in and will not be embedded."""
+        ...
+
+    def exchange(self, windows: Sequence[Window], alive: Collection[int]) -> list[Embedding]:
+        """Hand in windows that fell due; take what has come of them, or of those before.
+
+        Args:
+            windows: Of tracks that are alive.
+            alive: Tracks whose results are still wanted.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Give up what is still on its way, at the end of the source."""
+        ...
+
+
+class Waited:
+    """Makes a :class:`GaitEmbedder` a :class:`PipelineEmbedder` whose answers are waited for."""
+
+    @property
+    def lost(self) -> Mapping[WindowLoss, int]:
+        """None."""
+        return {}
+
+    @abstractmethod
+    def embed(self, windows: Sequence[Window]) -> list[Embedding]:
+        """Embed windows, in order."""
+
+    def exchange(self, windows: Sequence[Window], _alive: Collection[int]) -> list[Embedding]:
+        """Embed windows that fell due."""
+        return self.embed(windows) if windows else []
+
+    def finish(self) -> None:
+        """Nothing is on its way."""
 
 
 def gait_model_info(
@@ -91,7 +144,7 @@ def window_shape(info: ModelInfo) -> WindowShape:
     return WindowShape(frames, cadence_hz, frames / cadence_hz / STRIDES_PER_WINDOW)
 
 
-class OnnxGaitEmbedder:
+class OnnxGaitEmbedder(Waited):
     """A gait model run in-process by ONNX Runtime.
 
     Raises:

@@ -16,7 +16,7 @@ from rt_gait.errors import ModelError, ServerError
 from rt_gait.gait.embedder import window_shape
 from rt_gait.gait.inputs import Batch
 from rt_gait.gait.network import Job, Network, Request, embeddings
-from rt_gait.serving.health import Health, Question, Verdict
+from rt_gait.serving.health import Health, Question, Verdict, ignore
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.triton import Arrays
 from rt_gait.types import Embedding, Window, WindowLoss
@@ -81,33 +81,33 @@ class LiveGaitEmbedder:
     """A gait model on a server that is not waited for.
 
     Args:
-        info: The model.
         network: What it asks.
         service: The connection.
         clock: Monotonic seconds.
+        note: Told when the server is taken to be away, and when to be back.
     """
 
     def __init__(
         self,
-        info: ModelInfo,
         network: Network,
         service: Service,
         *,
         clock: Callable[[], float] = time.monotonic,
+        note: Callable[[bool], None] = ignore,
     ) -> None:
-        self.info = info
-        self.shape = window_shape(info)
+        self.info = network.models[0]
+        self.shape = window_shape(self.info)
         self.lost: Counter[WindowLoss] = Counter()
         """Windows that were not embedded; every other one is, or waits."""
         self._network = network
         self._service = service
         self._clock = clock
-        self._health = Health(service.probe, clock)
+        self._health = Health(service.probe, clock, note)
         self._waiting: dict[int, Window] = {}
         self._flights: list[_Flight] = []
         self._suspects: Counter[bool] = Counter()
         """Windows of failed requests whose reason is being asked for: was the server slow?"""
-        self._most_in_batch = info.largest_batch
+        self._most_in_batch = self.info.largest_batch
         self._allowed = min(FIRST_WINDOWS, self._most_in_batch)
         """Windows that may be under way: more while answers come soon, fewer when they do not."""
 

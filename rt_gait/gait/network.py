@@ -36,10 +36,9 @@ Job: TypeAlias = Generator[list[Request], list[Batch], Batch]
 class Network(Protocol):
     """A gait model, whatever runs it."""
 
-    @property
-    def models(self) -> tuple[ModelInfo, ...]:
-        """The models of the repository it asks."""
-        ...
+    models: tuple[ModelInfo, ...]
+    """The models of the repository it asks, first the one that it is named for. A server may take
+    smaller batches: whoever talks to it puts in models that say so."""
 
     def job(self, windows: Sequence[Window]) -> Job:
         """Begin to embed N windows, at most the model's ``max_batch_size``."""
@@ -54,7 +53,7 @@ class WholeNetwork:
     """
 
     def __init__(self, info: ModelInfo) -> None:
-        self.models = (info,)
+        self.models: tuple[ModelInfo, ...] = (info,)
         self._batch = model_input(info)
 
     def job(self, windows: Sequence[Window]) -> Job:

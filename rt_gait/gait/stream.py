@@ -42,7 +42,7 @@ class StreamNetwork:
         if [len(o.dims) for o in frame.outputs] != [1]:
             raise ModelError(f"model {frame.name!r}: should have one output, [features]")
         only_input(info, (int(info.number("frames")), frame.outputs[0].dims[0]), ("TYPE_FP32",))
-        self.models = (info, frame)
+        self.models: tuple[ModelInfo, ...] = (info, frame)
         self._features: dict[bytes, FloatArray] = {}
 
     def job(self, windows: Sequence[Window]) -> Job:

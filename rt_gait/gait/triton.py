@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rt_gait.gait.embedder import open_network, window_shape
+from rt_gait.gait.embedder import PipelineEmbedder, Waited, open_network, window_shape
 from rt_gait.gait.flow import SIDE_PX
 from rt_gait.gait.live import LiveGaitEmbedder
 from rt_gait.gait.network import Job, Network, Request, batches, embeddings
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
+from rt_gait.serving.health import ignore
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import PATIENT_DEADLINE_SECS, Pending, ServedModels
 from rt_gait.serving.triton import TritonClient
@@ -26,8 +27,13 @@ _WARM_UP_WINDOWS = (1, 8)
 
 
 def open_served(
-    info: ModelInfo, client: TritonClient, *, live: bool, stopped: Callable[[], bool]
-) -> TritonGaitEmbedder | LiveGaitEmbedder:
+    info: ModelInfo,
+    client: TritonClient,
+    *,
+    live: bool,
+    stopped: Callable[[], bool],
+    note: Callable[[bool], None] = ignore,
+) -> PipelineEmbedder:
     """Open a gait model on a server, and warm it up.
 
     Args:
@@ -35,6 +41,23 @@ def open_served(
         client: The connection.
         live: Whether results are not to be waited for.
         stopped: Whether the run is to end: long waits then do.
+        note: Told, for a live run, when the server is taken to be away, and when to be back.
+
+    Raises:
+        ModelError: the server has another model of that name, or none.
+        ServerError: it does not answer.
+    """
+    network, served = connect(info, client, stopped=stopped)
+    patient = TritonGaitEmbedder(network, served)
+    for count in _WARM_UP_WINDOWS:
+        patient.embed([_blank(info)] * count)
+    return LiveGaitEmbedder(network, served, note=note) if live else patient
+
+
+def connect(
+    info: ModelInfo, client: TritonClient, *, stopped: Callable[[], bool] = lambda: False
+) -> tuple[Network, ServedModels]:
+    """Return a gait model's network, its batches as large as both sides allow, and the server's.
 
     Raises:
         ModelError: the server has another model of that name, or none.
@@ -42,24 +65,21 @@ def open_served(
     """
     network = open_network(info)
     served = ServedModels(client, network.models, stopped=stopped)
-    patient = TritonGaitEmbedder(info, network, served)
-    for count in _WARM_UP_WINDOWS:
-        patient.embed([_blank(info)] * min(count, info.largest_batch))
-    return LiveGaitEmbedder(info, network, served) if live else patient
+    network.models = served.models
+    return network, served
 
 
-class TritonGaitEmbedder:
+class TritonGaitEmbedder(Waited):
     """A gait model on a server; a server that goes away for a while only costs time.
 
     Args:
-        info: The model.
         network: What it asks.
         served: The connection.
     """
 
-    def __init__(self, info: ModelInfo, network: Network, served: ServedModels) -> None:
-        self.info = info
-        self.shape = window_shape(info)
+    def __init__(self, network: Network, served: ServedModels) -> None:
+        self.info = network.models[0]
+        self.shape = window_shape(self.info)
         self._network = network
         self._served = served
 

@@ -19,7 +19,7 @@ class ModelDescription:
         inputs: Without the batch dimension.
         outputs: Without the batch dimension.
         parameters: What rt-gait must know of it, in this order.
-        preferred_batch_size: Of Triton's dynamic batcher.
+        preferred_batch_size: Of Triton's dynamic batcher; none is any.
         queue_delay_us: How long a request may wait for others.
         platform: Triton's name of what runs it: :data:`~.repository.ONNX` or
             :data:`~.repository.PLAN`.
@@ -41,7 +41,7 @@ class ModelDescription:
     dla_core: int | None = None
 
     def __post_init__(self) -> None:
-        if max(self.preferred_batch_size) > self.max_batch_size:
+        if max(self.preferred_batch_size, default=0) > self.max_batch_size:
             raise ValueError(
                 f"preferred batches {self.preferred_batch_size} are larger than the largest, "
                 f"{self.max_batch_size}"
@@ -127,7 +127,7 @@ def _warm_up(model: ModelDescription) -> list[str]:
     )
     return [
         f'model_warmup [ {{ name: "batch of {n}" batch_size: {n} {inputs} }} ]'
-        for n in sorted({1, min(model.preferred_batch_size)})
+        for n in sorted({1, min(model.preferred_batch_size, default=1)})
     ]
 
 

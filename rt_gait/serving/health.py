@@ -46,17 +46,28 @@ class Question(Protocol):
         ...
 
 
+def ignore(_away: bool) -> None:
+    """Let nobody know."""
+
+
 class Health:
     """The breaker of one user of a server. Never waits: call :meth:`poll` now and then.
 
     Args:
         ask: Sends a question.
         clock: Monotonic seconds.
+        note: Told when the server is given up for now, and when no longer.
     """
 
-    def __init__(self, ask: Callable[[], Question], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[], Question],
+        clock: Callable[[], float],
+        note: Callable[[bool], None] = ignore,
+    ) -> None:
         self._ask = ask
         self._clock = clock
+        self._note = note
         self._question: Question | None = None
         self._failures = 0
         self._pause_secs = PROBE_SECS[0]
@@ -88,13 +99,39 @@ class Health:
         except ServerError:
             return self._away()
         self._failures, self._pause_secs, self._ask_at_secs = 0, PROBE_SECS[0], None
-        self.is_open = False
+        self._turn(away=False)
         return Verdict.WELL
 
     def _away(self) -> Verdict:
         if self._failures >= OPEN_AFTER:
             if self.is_open:
                 self._pause_secs = min(self._pause_secs * _SLOWER, PROBE_SECS[1])
-            self.is_open = True
+            self._turn(away=True)
             self._ask_at_secs = self._clock() + self._pause_secs
         return Verdict.AWAY
+
+    def _turn(self, *, away: bool) -> None:
+        if away != self.is_open:
+            self.is_open = away
+            self._note(away)
+
+
+class Outage:
+    """Tells the user once that a server is away, and once that it is back, whoever notices first.
+
+    Args:
+        away: The line that says so.
+        back: The line that says so.
+        tell: Takes a line.
+    """
+
+    def __init__(self, away: str, back: str, tell: Callable[[str], None]) -> None:
+        self._lines = {True: away, False: back}
+        self._tell = tell
+        self._users_without = 0
+
+    def note(self, away: bool) -> None:
+        """One user of the server has given it up, or has it back."""
+        self._users_without += 1 if away else -1
+        if self._users_without == int(away):
+            self._tell(self._lines[away])

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import ModelError, ServerError, StopRequested
-from rt_gait.serving.repository import ModelInfo, TensorSpec, info_of
+from rt_gait.serving.probe import Probe
+from rt_gait.serving.repository import ModelInfo, TensorSpec
 from rt_gait.serving.triton import Arrays, Call, TritonClient
 
 ASK_SECS = 1.0
@@ -27,8 +28,6 @@ PATIENCE_SECS = 30.0
 """How long a file run tries again after a failure before it gives up."""
 _BACK_OFF_SECS = (0.1, 2.0)
 _POLL_SECS = 0.1
-_SAME_PARAMETERS = ("modality", "layout", "frames", "cadence_hz", "height", "width", "checkpoint")
-"""Those of ``config.pbtxt`` that say what goes in and which weights answer."""
 
 
 def wait_until_ready(client: TritonClient, wait_secs: float) -> None:
@@ -73,9 +72,9 @@ class ServedModels:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
-        self._models = tuple(models)
         self._stopped = stopped
-        self.probe(timeout_secs=10 * ASK_SECS).verify()
+        self.models = self._ask(models, 10 * ASK_SECS).agreed()
+        """With the largest batch that both sides allow."""
 
     def send(self, info: ModelInfo, batch: npt.NDArray[Any], *, timeout_secs: float) -> Pending:
         """Send a batch [N, ...] for a model's only input."""
@@ -120,11 +119,13 @@ class ServedModels:
 
     def probe(self, *, timeout_secs: float = ASK_SECS) -> Probe:
         """Ask whether the server is there, and has these models."""
+        return self._ask(self.models, timeout_secs)
+
+    def _ask(self, models: Sequence[ModelInfo], timeout_secs: float) -> Probe:
         calls = [
-            self._client.config(info.name, timeout_secs=timeout_secs, wait=True)
-            for info in self._models
+            self._client.config(info.name, timeout_secs=timeout_secs, wait=True) for info in models
         ]
-        return Probe(self._models, calls, self._client.endpoint.url)
+        return Probe(models, calls, self._client.endpoint.url)
 
     def _wait(self, call: Pending) -> None:
         while not call.wait(_POLL_SECS):
@@ -180,53 +181,6 @@ class Pending:
                     f"{[self._count, *spec.dims]}, not {list(array.shape)}: {self._url}"
                 )
         return arrays
-
-
-class Probe:
-    """A question after a server's health, on its way."""
-
-    def __init__(self, models: Sequence[ModelInfo], calls: Sequence[Call], url: str) -> None:
-        self._models = models
-        self._calls = calls
-        self._url = url
-
-    @property
-    def done(self) -> bool:
-        """Whether waiting is over."""
-        return all(call.done for call in self._calls)
-
-    def verify(self) -> None:
-        """Wait for the answer.
-
-        Raises:
-            ServerError: there is none.
-            ModelError: it tells of other models.
-        """
-        for info, call in zip(self._models, self._calls, strict=True):
-            served = info_of(call.reply().config, info.folder)
-            for what, ours, theirs in _differences(info, served):
-                raise ModelError(
-                    f"model {info.name!r}: {what} should be {ours}, as in "
-                    f"{info.folder / 'config.pbtxt'}, and is {theirs} on the server; give both "
-                    f"the same model repository: {self._url}"
-                )
-
-
-def _differences(ours: ModelInfo, theirs: ModelInfo) -> list[tuple[str, str, str]]:
-    """Return what differs between two configurations, ours and theirs, in words."""
-    pairs = [
-        ("max_batch_size", str(ours.max_batch_size), str(theirs.max_batch_size)),
-        ("input", _told(ours.inputs), _told(theirs.inputs)),
-        ("output", _told(ours.outputs), _told(theirs.outputs)),
-    ]
-    mine, other = ours.parameters, theirs.parameters
-    both = [key for key in _SAME_PARAMETERS if key in mine and key in other]
-    pairs += [(f"parameter {key}", mine[key], other[key]) for key in both]
-    return [pair for pair in pairs if pair[1] != pair[2]]
-
-
-def _told(specs: tuple[TensorSpec, ...]) -> str:
-    return ", ".join(f"{s.name} {s.data_type} {list(s.dims)}" for s in specs)
 
 
 def _fits(spec: TensorSpec, array: npt.NDArray[Any], count: int) -> bool:

@@ -115,7 +115,8 @@ class TritonClient:
         """Return what the server has counted for a model since its start.
 
         Returns:
-            ``inferences`` (items), ``executions`` (batches) and ``requests`` that succeeded.
+            ``inferences`` (items), ``executions`` (batches) and ``requests`` that succeeded; how
+            long these waited (``queue_ns``) and were computed (``compute_ns``), added up.
 
         Raises:
             ServerError: there is no answer in time.
@@ -130,6 +131,8 @@ class TritonClient:
             "inferences": told.inference_count,
             "executions": told.execution_count,
             "requests": told.inference_stats.success.count,
+            "queue_ns": told.inference_stats.queue.ns,
+            "compute_ns": told.inference_stats.compute_infer.ns,
         }
 
     def close(self) -> None:

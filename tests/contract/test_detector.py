@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from scripted import Person, ScriptedDetector, frame
 
@@ -87,6 +89,27 @@ def test_contract(name: str, request: pytest.FixtureRequest) -> None:
         assert mask.pixels.any()
     again = detector.detect(image)
     np.testing.assert_array_equal(found.boxes_xyxy_px, again.boxes_xyxy_px)
+
+
+def test_a_network_that_takes_shares_in_place_of_pixels_sees_the_same(tmp_path: Path) -> None:
+    """As an Ultralytics export does; person_seg without its first two nodes is one."""
+    shutil.copytree(default_models_dir() / "person_seg", tmp_path / "person_seg")
+    info = load_info(tmp_path, "person_seg")
+    network = onnx.load(info.onnx_path)
+    cast, scale = network.graph.node[:2]
+    assert (cast.op_type, scale.op_type) == ("Cast", "Mul")
+    del network.graph.node[:2]
+    network.graph.input[0].name = scale.output[0]
+    network.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    onnx.save(network, info.onnx_path)
+    config = tmp_path / "person_seg" / "config.pbtxt"
+    text = config.read_text().replace("TYPE_UINT8", "TYPE_FP32")
+    config.write_text(text.replace('"images"', f'"{scale.output[0]}"'))
+    image = sample_frame(250)
+    found = open_detector("person_seg", models_dir=tmp_path, min_score=0.3).detect(image)
+    wanted = of_repository("person_seg")[0].detect(image)
+    np.testing.assert_allclose(found.boxes_xyxy_px, wanted.boxes_xyxy_px, atol=1e-6)
+    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-6)
 
 
 def test_weights_without_ultralytics_say_what_to_install() -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +96,33 @@ def shared_memory() -> set[Path]:
     return set(Path("/dev/shm").glob("rt-gait-triton-*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_and_stop(tmp_path: Path, number: int) -> None:
-    """It says when it is ready, ends with 0, and leaves no process and no shared memory."""
-    models = triton_server.copy_models(tmp_path / "models", ["gei"])
+def serve_command(folder: Path) -> tuple[list[str], int]:
+    """Serving ``gei`` on free ports; and that of gRPC."""
+    models = triton_server.copy_models(folder / "models", ["gei"])
     ports = triton_server.new_server(models).ports
     command = [
         sys.executable, "-m", "rt_gait", "serve", "--models", str(models),
         "--venv", str(triton_server.VENV), "--grpc-port", str(ports.grpc),
         "--http-port", str(ports.http), "--metrics-port", str(ports.metrics),
     ]  # fmt: skip
+    return command, ports.grpc
+
+
+def processes_of(folder: Path) -> list[str]:
+    """What runs over the models of a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if f"--model-repository={folder}" in line or f"{folder}/models" in line:
+                found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_and_stop(tmp_path: Path, number: int) -> None:
+    """It says when it is ready, ends with 0, and leaves no process and no shared memory."""
+    command, port = serve_command(tmp_path)
     before = shared_memory()
     with subprocess.Popen(
         command,
@@ -114,7 +132,7 @@ def test_serve_and_stop(tmp_path: Path, number: int) -> None:
     ) as serving:
         assert serving.stderr is not None
         lines = [serving.stderr.readline(), serving.stderr.readline()]
-        assert lines[1].startswith(f"ready: rt-gait --triton 127.0.0.1:{ports.grpc}")
+        assert lines[1].startswith(f"ready: rt-gait --triton 127.0.0.1:{port}")
         second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert (second.returncode, "cannot be used" in second.stderr) == (2, True)
         regions = shared_memory() - before
@@ -123,8 +141,33 @@ def test_serve_and_stop(tmp_path: Path, number: int) -> None:
         assert serving.stderr.read() == "stopped\n"
         assert serving.wait(20) == 0
     assert not regions & shared_memory()
+    assert not processes_of(tmp_path)
     with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
-        probe.connect(("127.0.0.1", ports.grpc))
+        probe.connect(("127.0.0.1", port))
+
+
+def test_a_server_does_not_outlive_serve_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends by itself, with the processes of its models, its memory and its folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    command, port = serve_command(tmp_path)
+    before = shared_memory()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr is not None
+        assert serving.stderr.readline().startswith("starting")
+        assert serving.stderr.readline().startswith("ready")
+        regions = shared_memory() - before
+        (work,) = tmp_path.glob("rt-gait-triton-*")
+        assert regions
+        assert len(processes_of(tmp_path)) >= 2
+        serving.kill()
+    triton_server.seconds_until(lambda: not processes_of(tmp_path), at_most=25)
+    assert not regions & shared_memory()
+    assert not work.exists()
+    with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+        probe.connect(("127.0.0.1", port))
 
 
 def test_a_model_that_cannot_be_loaded_is_told(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stand_ins
 import triton_server
 
 from rt_gait.assembly import Server
@@ -21,6 +22,7 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.triton import TritonGaitEmbedder, open_served
 from rt_gait.serving import served
 from rt_gait.serving.endpoint import Endpoint
+from rt_gait.serving.served import ServedModels
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 from rt_gait.types import Window
@@ -99,7 +101,7 @@ def test_a_server_that_comes_later_is_waited_for(models: Path) -> None:
     [
         (r"dims: \[ 24 \]", "dims: [ 25 ]", r"output should be .*\[25\].* and is .*\[24\]"),
         ("TYPE_UINT8", "TYPE_FP32", "input should be .*FP32.* and is .*UINT8"),
-        ("max_batch_size: 64", "max_batch_size: 32", "max_batch_size should be 32, .* and is 64"),
+        ("max_batch_size: 64", "max_batch_size: 0", "max_batch_size should be 0, .*is 1 or more"),
         (
             '"cadence_hz" value { string_value: "25"',
             '"cadence_hz" value { string_value: "30"',
@@ -120,6 +122,46 @@ def test_a_model_that_differs_is_refused(  # noqa: PLR0917
     with pytest.raises(ModelError, match=words) as caught:
         triton_server.patient(triton_client, tmp_path)
     assert caught.value.exit_code is ExitCode.MODEL
+
+
+@pytest.mark.parametrize("name", ["whole", "stream"])
+def test_the_smaller_largest_batch_of_both_sides_holds(tmp_path: Path, name: str) -> None:
+    """An engine is built for so many; its configuration says so on the server alone."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    stand_ins.write_whole(ours)
+    stand_ins.write_stream(ours)
+    shutil.copytree(ours, theirs)
+    for model in ("whole", "stream", "stream_frame"):
+        triton_server.edit_config(theirs, model, "max_batch_size: 64", "max_batch_size: 8")
+        triton_server.edit_config(theirs, model, r"\[ 8, 16, 32 \]", "[ 4, 8 ]")
+    due = windows(20)
+    expected = OnnxGaitEmbedder(gait_model_info(ours, name)).embed(due)
+    with triton_server.running(triton_server.new_server(theirs)) as server:
+        client = triton_server.connect(server)
+        info = gait_model_info(ours, name)
+        for live in (False, True):
+            embedder = open_served(info, client, live=live, stopped=lambda: False)
+            assert embedder.info.max_batch_size == 8
+            assert embedder.info.key == info.key
+        found = triton_server.patient(client, ours, name).embed(due)
+        triton_server.edit_config(ours, name, "max_batch_size: 64", "max_batch_size: 4")
+        triton_server.edit_config(ours, name, r"\[ 8, 16, 32 \]", "[ 4 ]")
+        found_in_fours = triton_server.patient(client, ours, name).embed(due)
+        client.close()
+    for a, b, c in zip(found, found_in_fours, expected, strict=True):
+        np.testing.assert_allclose(a.vector, c.vector, atol=1e-4)
+        np.testing.assert_allclose(b.vector, c.vector, atol=1e-4)
+
+
+def test_a_server_that_comes_back_with_smaller_batches_is_told(
+    models: Path, server: TritonServer, client: TritonClient
+) -> None:
+    served = ServedModels(client, [gait_model_info(models, "whole")])
+    server.kill()
+    triton_server.edit_config(models, "whole", "max_batch_size: 64", "max_batch_size: 32")
+    server.start()
+    with pytest.raises(ModelError, match="took batches of 64, and now takes 32; start again"):
+        served.probe(timeout_secs=10).verify()
 
 
 def test_a_model_that_the_server_lacks_is_refused(

@@ -17,16 +17,17 @@ import triton_server
 from jsonschema import Draft202012Validator
 from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource, frame
 
+from rt_gait.assembly import Server
+from rt_gait.config import Settings
 from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import ExitCode, ModelError
 from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, read_events
-from rt_gait.gait.live import LiveGaitEmbedder
+from rt_gait.gait.embedder import PipelineEmbedder
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport
 from rt_gait.serving.repository import load_info
-from rt_gait.serving.served import ServedModels
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 from rt_gait.track.sort import SortTracker
@@ -73,7 +74,7 @@ class Diary:
 
 
 def watch(
-    embedder: LiveGaitEmbedder, log: Path, *, secs: float, script: Callable[[], None]
+    embedder: PipelineEmbedder, log: Path, *, secs: float, script: Callable[[], None]
 ) -> tuple[RunReport, Diary]:
     """Run a camera while a script does things to the server."""
     pipeline = Pipeline(
@@ -97,10 +98,8 @@ def watch(
     return report, diary
 
 
-def test_killed_and_relaunched(
-    models: Path, server: TritonServer, client: TritonClient, tmp_path: Path
-) -> None:
-    """Frames go on at full rate meanwhile; results are back within five seconds."""
+def test_killed_and_relaunched(models: Path, server: TritonServer, tmp_path: Path) -> None:
+    """Frames go on at full rate meanwhile; results are back within five seconds; it is told."""
     times: dict[str, float] = {}
 
     def script() -> None:
@@ -111,9 +110,15 @@ def test_killed_and_relaunched(
         server.start()
         times["back"] = time.monotonic()
 
-    embedder = triton_server.live(client, models)
+    said: list[str] = []
+    settings = Settings(triton=server.address, models_dir=models)
+    embedder = Server(settings, live=True, tell=said.append).embedder(load_info(models, "whole"))
     report, diary = watch(embedder, tmp_path / "e.jsonl", secs=13.5, script=script)
     assert report.exit_code is ExitCode.OK
+    assert said == [
+        f"the server {server.address} does not answer; names wait; trying again",
+        f"the server {server.address} answers again",
+    ]
     before = diary.rate(times["killed"] - 1.5, times["killed"])
     during = diary.rate(times["killed"], times["killed"] + 4)
     assert during > 0.8 * before
@@ -219,9 +224,11 @@ def test_the_segmenter_is_killed_and_relaunched(tmp_path: Path) -> None:
     models = triton_server.copy_models(tmp_path / "models", ["person_seg"])
     image: UInt8Array = frame(0).image_bgr
     with triton_server.running(triton_server.new_server(models)) as server:
-        client = triton_server.connect(server)
-        served = ServedModels(client, [load_info(models, "person_seg")])
-        detector = TritonDetector(load_info(models, "person_seg"), served, min_score=0.3, live=True)
+        said: list[str] = []
+        settings = Settings(triton=server.address, detector="triton:person_seg", models_dir=models)
+        there = Server(settings, live=True, tell=said.append)
+        detector = there.detector(load_info(models, "person_seg"))
+        assert isinstance(detector, TritonDetector)
         assert not detector.detect(image).missing
         server.kill()
         begun_secs = time.monotonic()
@@ -233,4 +240,7 @@ def test_the_segmenter_is_killed_and_relaunched(tmp_path: Path) -> None:
         )
         server.start()
         triton_server.seconds_until(lambda: not detector.detect(image).missing, at_most=5)
-        client.close()
+        assert [line.partition(server.address)[2] for line in said] == [
+            " does not answer; nobody is seen; trying again",
+            " answers again",
+        ]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from pathlib import Path
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.serving.server.wheel import lay_out
 
+_GUARD = Path(__file__).with_name("guard.py")
 HOST = "127.0.0.1"
 READY_SECS = 120.0
 """A model loads in a third of a second to a second; a TensorRT plan in several."""
@@ -46,6 +48,8 @@ class Ports:
 
 class TritonServer:
     """One run of a server. Use it as a context manager: it is ready inside, and stopped after.
+
+    It does not outlive this process, even one that is killed: see :mod:`.guard`.
 
     Args:
         models_dir: The model repository.
@@ -76,6 +80,7 @@ class TritonServer:
         self._log = log
         self._options = options
         self._work: Path | None = None
+        self._lifeline: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -133,6 +138,9 @@ class TritonServer:
                 process.wait()
         if process is not None:
             _end_group(process.pid)
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
         if self._work is not None:
             # What is left here was left by a crash: the name is this server's alone.
             for region in _SHARED_MEMORY.glob(f"{self._work.name}*"):
@@ -158,20 +166,23 @@ class TritonServer:
             "--log-info=false",
             *self._options,
         ]
+        if not os.access(binary, os.X_OK):
+            raise ModelError(f"cannot run tritonserver, it is not executable: {binary}")
         output = None if self._log is None else self._log.open("ab")
+        held, self._lifeline = os.pipe()
         try:
             # A session of its own: Ctrl-C is for rt-gait, which then stops the server in order.
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-I", str(_GUARD), str(held), str(work), *command],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output and subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=[held],
             )
-        except OSError as error:
-            raise ModelError(f"cannot run tritonserver ({error.strerror}): {binary}") from error
         finally:
+            os.close(held)
             if output is not None:
                 output.close()
 

@@ -8,20 +8,14 @@ TensorRT Python API reference, ``Builder``, ``IBuilderConfig``, ``OnnxParser``, 
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from rt_gait.errors import ModelError
 from rt_gait.serving.repository import ModelInfo
-from rt_gait.serving.tensorrt.compiler import Batch
-from rt_gait.serving.tensorrt.cuda import Cuda, empty
+from rt_gait.serving.tensorrt.engine import PythonEngine, check_tensors
+from rt_gait.serving.tensorrt.report import DlaLayers
 from rt_gait.serving.tensorrt.request import BuildRequest, Precision
-
-_WARM_UP_RUNS, _RUNS = 20, 200
 
 
 def find() -> PythonTensorRT | None:
@@ -56,7 +50,7 @@ class PythonTensorRT:
         """Whether the ONNX file alone says what layers compute in."""
         return not hasattr(self._trt.BuilderFlag, "FP16")
 
-    def build(self, request: BuildRequest, plan: Path, timing_cache: Path) -> None:
+    def build(self, request: BuildRequest, plan: Path, timing_cache: Path) -> DlaLayers | None:
         """Write an engine to ``plan``; read and update the timing cache."""
         trt, said = self._trt, self._logger.said
         said.clear()
@@ -79,8 +73,9 @@ class PythonTensorRT:
         plan.write_bytes(memoryview(plan_bytes))
         if cache is not None:
             timing_cache.write_bytes(memoryview(config.get_timing_cache().serialize()))
+        return None if request.dla_core is None else dla_layers(config, network)
 
-    def open(self, plan: Path, info: ModelInfo, dla_core: int | None = None) -> _PythonEngine:
+    def open(self, plan: Path, info: ModelInfo, dla_core: int | None = None) -> PythonEngine:
         """Load a plan."""
         self._logger.said.clear()
         runtime = self._trt.Runtime(self._logger)
@@ -93,7 +88,7 @@ class PythonTensorRT:
                 f"({'; '.join(self._logger.said[-2:]) or 'it does not say why'}): {plan}"
             )
         check_tensors(self._trt, engine, info)
-        return _PythonEngine(engine, info, runtime)
+        return PythonEngine(engine, info, runtime)
 
     def _network_flags(self) -> int:
         flags = self._trt.NetworkDefinitionCreationFlag
@@ -140,81 +135,10 @@ class PythonTensorRT:
         return cache
 
 
-class _PythonEngine:
-    """An :class:`~.compiler.Engine`, its memory as large as the largest batch so far needed."""
-
-    def __init__(self, engine: Any, info: ModelInfo, runtime: Any) -> None:
-        self._runtime = runtime  # must outlive the engine
-        self._context = engine.create_execution_context()
-        self._info, self._cuda = info, Cuda()
-        self._memory: dict[str, tuple[int, int]] = {}
-
-    def run(self, batch: Batch) -> list[Batch]:
-        """Return the model's outputs."""
-        (source,) = self._info.inputs
-        batch = np.ascontiguousarray(batch)
-        outputs = [empty((len(batch), *s.dims), s.data_type) for s in self._info.outputs]
-        if not self._context.set_input_shape(source.name, batch.shape):
-            raise ModelError(
-                f"model {self._info.name!r}: its engine does not take a batch of {len(batch)}"
-            )
-        self._cuda.to_device(self._bind(source.name, batch.nbytes), batch)
-        addresses = [
-            self._bind(spec.name, array.nbytes)
-            for spec, array in zip(self._info.outputs, outputs, strict=True)
-        ]
-        if not self._context.execute_async_v3(self._cuda.stream):
-            raise ModelError(f"model {self._info.name!r}: its engine fails on {len(batch)} inputs")
-        for array, address in zip(outputs, addresses, strict=True):
-            self._cuda.to_host(array, address)
-        self._cuda.wait()
-        return outputs
-
-    def latencies(self, batch: Batch) -> npt.NDArray[np.float64]:
-        """Return the seconds of each of some hundreds of runs, copies included."""
-        for _ in range(_WARM_UP_RUNS):
-            self.run(batch)
-        seconds = np.empty(_RUNS)
-        for k in range(_RUNS):
-            start = time.perf_counter()
-            self.run(batch)
-            seconds[k] = time.perf_counter() - start
-        return seconds
-
-    def _bind(self, name: str, size_bytes: int) -> int:
-        address, held_bytes = self._memory.get(name, (0, 0))
-        if size_bytes > held_bytes:
-            if held_bytes:
-                self._cuda.free(address)
-            address = self._cuda.allocate(size_bytes)
-            self._memory[name] = (address, size_bytes)
-        if not self._context.set_tensor_address(name, address):
-            raise ModelError(f"model {self._info.name!r}: its engine has no tensor {name!r}")
-        return address
-
-
-def check_tensors(trt: Any, engine: Any, info: ModelInfo) -> None:
-    """Check that an engine has a model's inputs and outputs, which its memory is made for.
-
-    Raises:
-        ModelError: it has others, or of other types or dimensions.
-    """
-    names = [engine.get_tensor_name(k) for k in range(engine.num_io_tensors)]
-    for spec in (*info.inputs, *info.outputs):
-        wanted = (np.dtype(empty((), spec.data_type).dtype), spec.dims)
-        found = (
-            (
-                np.dtype(trt.nptype(engine.get_tensor_dtype(spec.name))),
-                tuple(engine.get_tensor_shape(spec.name))[1:],
-            )
-            if spec.name in names
-            else None
-        )
-        if found != wanted:
-            raise ModelError(
-                f"model {info.name!r}: its engine should have {spec.name} {wanted[0]} "
-                f"{list(wanted[1])}, not {found or names}"
-            )
+def dla_layers(config: Any, network: Any) -> DlaLayers:
+    """Ask which layers the DLA can take (``IBuilderConfig.can_run_on_DLA``)."""
+    can = [config.can_run_on_DLA(network.get_layer(k)) for k in range(network.num_layers)]
+    return DlaLayers(sum(can), len(can))
 
 
 def _flag_names(precision: Precision) -> tuple[str, ...]:

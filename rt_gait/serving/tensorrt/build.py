@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +13,7 @@ import numpy as np
 
 from rt_gait import __version__
 from rt_gait.errors import ModelError, OutputError, UsageError
-from rt_gait.serving.description import describe, write_config
+from rt_gait.serving.description import ModelDescription, describe, write_config
 from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.repository import PLAN, SOURCE_MODEL, ModelInfo, sha256
 from rt_gait.serving.tensorrt.compiler import Batch, Compiler, Engine
@@ -23,7 +22,8 @@ from rt_gait.serving.tensorrt.device import Device
 from rt_gait.serving.tensorrt.energy import with_energy
 from rt_gait.serving.tensorrt.held_out import held_out
 from rt_gait.serving.tensorrt.report import Agreement, BuildReport, Latency
-from rt_gait.serving.tensorrt.request import BuildRequest, Profile, source_precision
+from rt_gait.serving.tensorrt.request import BuildRequest, Profile
+from rt_gait.serving.tensorrt.swap import put_in_place, staging_place
 
 TIMING_CACHE = "timing.cache"
 LEAST_COSINE = 0.95
@@ -34,18 +34,15 @@ Judge = Callable[["Batched"], dict[str, Any]]
 
 
 class Batched:
-    """An engine that takes any number of inputs, in batches of its profile."""
+    """An engine that takes any number of inputs, in batches of at most its profile's largest."""
 
     def __init__(self, engine: Engine, profile: Profile) -> None:
         self._engine, self._profile = engine, profile
 
     def run(self, batch: Batch) -> list[Batch]:
-        """Return the model's outputs, each [N, ...]; too small a batch is filled and cut again."""
-        parts = []
-        for start in range(0, len(batch), self._profile.most):
-            part = batch[start : start + self._profile.most]
-            outputs = self._engine.run(resized(part, max(len(part), self._profile.least)))
-            parts.append([output[: len(part)] for output in outputs])
+        """Return the model's outputs, each [N, ...]."""
+        size = self._profile.most
+        parts = [self._engine.run(batch[k : k + size]) for k in range(0, len(batch), size)]
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
@@ -80,19 +77,18 @@ def build_model(
     """
     name, target = request.info.name, out / request.info.name
     _check_place(request.info, out, overwrite=overwrite)
+    description = _description(request)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out) as folder:
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=staging_place(out)) as folder:
             staging = Path(folder)
-            plan = staging / name / "1" / "model.plan"
-            plan.parent.mkdir(parents=True)
-            compiler.build(request, plan, out / TIMING_CACHE)
+            plan = write_config(staging, description).parent / "1" / "model.plan"
+            plan.parent.mkdir()
+            dla_layers = compiler.build(request, plan, out / TIMING_CACHE)
             report = _report(request, plan, compiler, device, judge)
-            _describe(request, staging)
+            report = replace(report, dla_layers=dla_layers)
             report.write(staging / name)
-            if target.exists():
-                shutil.rmtree(target)
-            (staging / name).rename(target)
+            put_in_place(staging / name, target)
     except OSError as error:
         raise OutputError(f"cannot write the model ({error.strerror}): {target}") from error
     return report
@@ -108,28 +104,24 @@ def _check_place(info: ModelInfo, out: Path, *, overwrite: bool) -> None:
         raise OutputError(f"it exists; pass --overwrite to replace it: {out / info.name}")
 
 
-def _describe(request: BuildRequest, models_dir: Path) -> None:
+def _description(request: BuildRequest) -> ModelDescription:
     info, most = request.info, request.profile.most
     about = (
         f"{info.name} as a TensorRT plan in {request.precision.value}, for one device and one\n"
         "TensorRT: build.json. Made by rt-gait models build."
     )
-    write_config(
-        models_dir,
-        replace(
-            describe(info, about),
-            platform=PLAN,
-            dla_core=request.dla_core,
-            max_batch_size=most,
-            preferred_batch_size=tuple(n for n in info.preferred_batch_size if n <= most)
-            or (most,),
-            parameters={
-                **info.parameters,
-                "precision": request.precision.value,
-                SOURCE_MODEL: info.key,
-            },
-        ),
+    plan = replace(
+        info,
+        platform=PLAN,
+        max_batch_size=most,
+        preferred_batch_size=tuple(n for n in info.preferred_batch_size if n <= most) or (most,),
+        parameters={
+            **info.parameters,
+            "precision": request.precision.value,
+            SOURCE_MODEL: info.key,
+        },
     )
+    return replace(describe(plan, about), dla_core=request.dla_core)
 
 
 def _report(
@@ -152,7 +144,7 @@ def _report(
         built_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         source_model=info.key,
         source_sha256=sha256(info.onnx_path),
-        source_precision=source_precision(info),
+        source_precision=request.source_precision,
         plan_sha256=sha256(plan),
         precision=request.precision.value,
         compiler=compiler.name,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from rt_gait.errors import ModelError
 from rt_gait.serving.repository import ModelInfo
+from rt_gait.serving.tensorrt.report import DlaLayers
 from rt_gait.serving.tensorrt.request import BuildRequest
 
 Batch = npt.NDArray[Any]
@@ -51,8 +52,11 @@ class Compiler(Protocol):
         """Whether the ONNX file alone says what layers compute in, as from TensorRT 11 on."""
         ...
 
-    def build(self, request: BuildRequest, plan: Path, timing_cache: Path) -> None:
+    def build(self, request: BuildRequest, plan: Path, timing_cache: Path) -> DlaLayers | None:
         """Write an engine to ``plan``; read and update the timing cache.
+
+        Returns:
+            What a DLA can take of it; None without one, or where that is not told.
 
         Raises:
             ModelError: TensorRT does not take the network, or no engine can be built.

@@ -14,6 +14,9 @@ from rt_gait.serving.tensorrt.request import Profile
 
 NAME = "build.json"
 _LAYOUT = 1
+_OTHER_TENSORRT = (
+    ", the version installed here: if a container is to serve it, check it there (docs/docker.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,17 @@ class Agreement:
     samples: int
     cosine_min: float
     cosine_mean: float
+
+
+@dataclass(frozen=True)
+class DlaLayers:
+    """Layers of the network that a DLA can take, as TensorRT says before it builds.
+
+    How many run there in the end it does not say: it joins layers, and may leave some to the GPU.
+    """
+
+    able: int
+    all: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,8 @@ class BuildReport:
     """None where rt-gait has no held-out inputs of the model's kind."""
     accuracy: dict[str, Any] | None
     """As ``report.json`` of ``rt-gait evaluate``; None where no labelled sequences were given."""
+    dla_layers: DlaLayers | None = None
+    """None without a DLA, and where TensorRT was not asked: trtexec does not tell."""
     energy: BuildEnergy | None = None
     """None where there is no meter."""
     energy_note: str = "not measured"
@@ -112,8 +128,9 @@ class BuildReport:
                 "profile": Profile(**found.pop("profile")),
                 "latency": tuple(Latency(**row) for row in found.pop("latency")),
             }
-            agreement = found.pop("agreement")
+            agreement, layers = found.pop("agreement"), found.pop("dla_layers", None)
             parts["agreement"] = Agreement(**agreement) if agreement else None
+            parts["dla_layers"] = DlaLayers(**layers) if layers else None
             energy = found.pop("energy")
             if energy:
                 batches = tuple(BatchEnergy(**row) for row in energy.pop("batches"))
@@ -153,8 +170,9 @@ def check_plan(
             f"model is now {source.key}; {again}"
         )
     if here is not None and here.bound_to != report.device.bound_to:
+        other = here.tensorrt != report.device.tensorrt
         raise ModelError(
             f"model {info.name!r}: its plan was built on {report.device.bound_to}; this is "
-            f"{here.bound_to}; {again}"
+            f"{here.bound_to}{_OTHER_TENSORRT if other else ''}; {again}"
         )
     return report

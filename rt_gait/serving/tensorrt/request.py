@@ -5,6 +5,10 @@ the rest). int8 comes only from a network with explicit Q/DQ, that is with calib
 TensorRT gives an uncalibrated one dummy scales, and its answers mean nothing (NVIDIA/TensorRT
 issues 1703 and 2322).
 
+A DLA takes no explicit Q/DQ up to TensorRT 10 (NVIDIA/TensorRT issue 2222, NVIDIA/Model-Optimizer
+pull request 1661). TensorRT 11 has a DLA from 11.4.1 on alone (its guide, "Strongly Typed Networks
+for DLA"), where ours are untried.
+
 TensorRT 8.6 and 10 choose the types of layers within what the builder's flags allow. TensorRT 11
 has no such flags (strongly typed): layers compute in the types that the ONNX file gives them.
 """
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.serving.repository import PLAN, ModelInfo, load_info, model_names
@@ -62,7 +67,10 @@ class Profile:
 
     @staticmethod
     def of(text: str | None, info: ModelInfo) -> Profile:
-        """Read ``1,8,32``, or ``8`` for that size alone; by default 1,8,32 as far as allowed.
+        """Read ``1,8,32``, or ``1`` for that alone; by default 1,8,32 as far as allowed.
+
+        The least is 1: a server warms a model up with one, and whatever has waited long enough
+        leaves as it is, for Triton's dynamic batcher fills nothing up.
 
         Raises:
             UsageError: it is something else, or larger than the model's largest batch.
@@ -78,9 +86,13 @@ class Profile:
             sizes *= 3
         if len(sizes) != 3 or not 1 <= sizes[0] <= sizes[1] <= sizes[2] <= largest:
             raise UsageError(
-                "--batch should be the least, usual and largest batch, such as 1,8,32, or one "
-                f"number for that size alone, and at most {largest} for {info.name!r}; "
-                f"not {text!r}"
+                "--batch should be the least, usual and largest batch, such as 1,8,32, or 1 for "
+                f"that alone, and at most {largest} for {info.name!r}; not {text!r}"
+            )
+        if sizes[0] > 1:
+            raise UsageError(
+                f"the least batch should be 1, as in --batch 1,{sizes[1]},{sizes[2]}, not "
+                f"{sizes[0]}: a server warms up with one, and single windows are not filled up"
             )
         return Profile(*sizes)
 
@@ -128,14 +140,22 @@ class BuildRequest:
         if self.dla_core is not None:
             self._check_dla()
 
+    @cached_property
+    def source_precision(self) -> str:
+        """As :func:`source_precision` reads it from the ONNX file, once."""
+        return source_precision(self.info)
+
     def _check_dla(self) -> None:
         if self.precision is Precision.FP32:
-            raise UsageError("a DLA computes in fp16 or int8; pass --precision fp16, int8 or best")
-        if len(self.profile.sizes) > 1:
+            raise UsageError("a DLA does not compute in fp32; pass --precision fp16")
+        if self.precision is not Precision.FP16:
             raise UsageError(
-                "a DLA takes one batch size only: pass one number, such as --batch 1 "
-                "(Triton then sends just that many)"
+                f"a DLA takes int8 from a calibration cache and not from the scales (Q/DQ) in the "
+                f"ONNX file, which --precision {self.precision.value} builds from; pass "
+                "--precision fp16, or leave --dla out"
             )
+        if len(self.profile.sizes) > 1:
+            raise UsageError("a DLA takes one batch size only: pass --batch 1")
 
     def check_precision(self, *, typed: bool) -> None:
         """Check that the ONNX file can become an engine of this precision.
@@ -146,7 +166,7 @@ class BuildRequest:
         Raises:
             UsageError: it cannot; the message names a model that can, or how to make one.
         """
-        source = source_precision(self.info)
+        source = self.source_precision
         allowed = {self.precision.value} if typed else _FROM[self.precision]
         if source in allowed:
             return

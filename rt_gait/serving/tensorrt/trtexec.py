@@ -66,7 +66,7 @@ class Trtexec:
         self.typed = int(self.version.split(".")[0]) >= _TYPED_FROM
 
     def build(self, request: BuildRequest, plan: Path, timing_cache: Path) -> None:
-        """Write an engine to ``plan``; read and update the timing cache."""
+        """Write an engine to ``plan``; what a DLA takes of it, trtexec does not count."""
         command = build_command(self._program, request, plan, timing_cache, typed=self.typed)
         _run(command, f"build an engine of {request.info.name!r}")
 

@@ -40,6 +40,7 @@ class Residual(nn.Module):
 class Gait2d(nn.Module):
     """Windows of silhouettes to embeddings; ``widths`` as :data:`WIDTHS`."""
 
+    full_widths = WIDTHS
     memory_format = torch.channels_last
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:

@@ -1,7 +1,7 @@
 """gait3d: pseudo-3D convolutions, which see motion between frames.
 
-The network of gait2d with a convolution over three steps of time in every stage and half as many
-steps from the second stage on. After Fan et al., "Exploring Deep Models for Practical Gait
+The blocks of gait2d with a convolution over three steps of time in each, two more of them, and half
+as many steps from the second on. After Fan et al., "Exploring Deep Models for Practical Gait
 Recognition" (DeepGaitV2), 2023, and Qiu et al., "Learning Spatio-Temporal Representation with
 Pseudo-3D Residual Networks", ICCV 2017.
 """
@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .blocks import Conv, PartHead, embedding, pictures, strip_features
-from .gait2d import PART_SIZE, PARTS, WIDTHS
+from .gait2d import PART_SIZE, PARTS
 
-#: Strides (time, rows, columns) of the stages; the stem halves rows and columns.
-STRIDES = ((1, 1, 1), (2, 2, 2), (1, 1, 2))
+#: Filters of the stem and of the first and last convolution of each block.
+WIDTHS = (32, 64, 64, 128, 128, 128, 128, 256, 256, 112, 256)
+#: Strides (time, rows, columns) of the blocks; the stem halves rows and columns.
+STRIDES = ((1, 1, 1), (2, 2, 2), (1, 1, 1), (1, 1, 2), (1, 1, 1))
 
 
 class Pseudo3d(nn.Module):
@@ -38,8 +40,9 @@ class Pseudo3d(nn.Module):
 
 
 class Gait3d(nn.Module):
-    """Windows of silhouettes to embeddings; ``widths`` as in gait2d."""
+    """Windows of silhouettes to embeddings; ``widths`` as :data:`WIDTHS`."""
 
+    full_widths = WIDTHS
     memory_format = torch.channels_last_3d
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rt_gait.errors import UsageError
 
-from .gait2d import WIDTHS, Gait2d
+from .gait2d import Gait2d
 from .gait3d import Gait3d
 
 if sys.version_info >= (3, 11):
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train and how.
+    """What to train and how; without ``widths`` the network's own.
 
     A batch holds ``people`` subjects, ``each`` sequences of everyone, ``steps`` frames of every
     sequence (one of the numbers, drawn for each batch), each ``pace`` steps of 1/25 s after the
@@ -34,7 +34,7 @@ class Recipe:
     """
 
     network: str
-    widths: tuple[int, ...] = WIDTHS
+    widths: tuple[int, ...] = ()
     people: int = 32
     each: int = 8
     steps: tuple[int, ...] = (16,)
@@ -50,8 +50,11 @@ class Recipe:
         """Check the values; UsageError names what is wrong."""
         if self.network not in NETWORKS:
             raise UsageError(f"network: expected {' or '.join(NETWORKS)}, not {self.network!r}")
-        if len(self.widths) != len(WIDTHS) or min(self.widths) < 1:
-            raise UsageError(f"widths: expected {len(WIDTHS)} numbers of filters")
+        full = NETWORKS[self.network].full_widths
+        if not self.widths:
+            object.__setattr__(self, "widths", full)
+        if len(self.widths) != len(full) or min(self.widths) < 1:
+            raise UsageError(f"widths: {self.network} expects {len(full)} numbers of filters")
         if min(self.people, self.each) < 2 or not self.steps or min(self.steps) < 2:
             raise UsageError("people, each and steps: expected 2 or more")
         if any(s % 2 for s in self.steps):

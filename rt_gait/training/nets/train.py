@@ -169,7 +169,7 @@ def train(
     minutes: float,
     report: Callable[[str], None],
 ) -> bool:
-    """Train until the recipe's end or for ``minutes``; whether the end was reached.
+    """Train until the recipe's end or for ``minutes``, one iteration at least; whether it ended.
 
     ``out`` holds the checkpoint and ``log.jsonl``, one object every 50 iterations.
     """
@@ -183,7 +183,7 @@ def train(
     clock = started
     trainer.network.train()
     with (out / "log.jsonl").open("a") as log:
-        while trainer.iteration < recipe.iterations and time.monotonic() - started < 60 * minutes:
+        while trainer.iteration < recipe.iterations:
             for name, value in trainer.step(windows, augment, parts_of).items():
                 sums[name] = sums.get(name, 0.0) + value.detach()
             if trainer.iteration % LOG_EVERY == 0:
@@ -196,6 +196,8 @@ def train(
                 log.flush()
                 report(" ".join(f"{k} {v}" for k, v in line.items()))
                 sums, clock = {}, time.monotonic()
+            if time.monotonic() - started >= 60 * minutes:
+                break
     done = trainer.iteration >= recipe.iterations
     if done:
         settle(

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_gait.detect.yolo_seg import decode, letterbox
+from rt_gait.detect.yolo_seg import decode, letterbox, shares
 from rt_gait.serving.onnx import OnnxModel
 from rt_gait.training.segmenter import average_precision as ap
 from rt_gait.training.segmenter.data import read_archive
@@ -36,12 +36,13 @@ class Model:
     def __init__(self, path: Path) -> None:
         self.network = OnnxModel(path)
         shape = self.network.inputs[0].shape
+        self.takes_pixels = self.network.inputs[0].type == "tensor(uint8)"
         self.height, self.width = (int(s) for s in shape[2:])
 
     def __call__(self, image_bgr: NDArray[np.uint8], min_score: float) -> Detections:
         """People of one frame (H, W, 3)."""
-        blob, placement = letterbox(image_bgr, self.height, self.width)
-        output0, output1 = self.network.run(blob)
+        pixels, placement = letterbox(image_bgr, self.height, self.width)
+        output0, output1 = self.network.run(pixels if self.takes_pixels else shares(pixels))
         size = (image_bgr.shape[0], image_bgr.shape[1])
         return decode(
             output0[0],

@@ -6,6 +6,7 @@ import pytest
 
 from rt_gait.bench.stages import ScriptedCrowd, format_table, main, measure, random_templates
 from rt_gait.errors import UsageError
+from rt_gait.gait.embedder import Waited
 from rt_gait.gait.windows import WindowShape
 from rt_gait.identity.matching import Templates
 from rt_gait.pipeline import STAGES
@@ -13,7 +14,7 @@ from rt_gait.serving.repository import default_models_dir, load_info
 from rt_gait.types import Embedding, Window
 
 
-class FixedEmbedder:
+class FixedEmbedder(Waited):
     """One and the same vector for everybody."""
 
     info = load_info(default_models_dir(), "gei")

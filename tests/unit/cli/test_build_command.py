@@ -74,8 +74,21 @@ def test_from_onnx_to_a_checked_plan_in_one_command(folder: Path) -> None:
     assert "engines/whole/1/model.plan" in shown
     assert "built on Orin with 8 multiprocessors" in shown
     assert "whole" in models("list", "--models", "engines").stdout
-    assert models("check", "--models", "engines").stdout == "ok  whole\n"
+    assert (
+        models("check", "--models", "engines").stdout
+        == "ok  whole (run by TensorRT 10.3.0, trtexec)\n"
+    )
     assert isinstance(models("build", "whole", "--precision", "fp16").exception, OutputError)
+
+
+@pytest.mark.usefixtures("trtexec")
+def test_what_a_dla_takes_is_said_to_be_unknown(folder: Path) -> None:
+    asked = ("build", "whole", "--precision", "fp16", "--dla", "0", "--batch")
+    assert "--batch 1" in str(models(*asked, "8").exception)
+    said = models(*asked, "1")
+    assert "DLA 0: how many layers run there is unknown\n" in said.stdout
+    found = json.loads((folder / "engines" / "whole" / "build.json").read_text())
+    assert (found["dla_core"], found["dla_layers"]) == (0, None)
 
 
 @pytest.mark.usefixtures("trtexec")
@@ -89,7 +102,7 @@ def test_tensorrt_11_wants_the_precision_in_the_onnx_file(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("trtexec")
 def test_check_turns_away_what_is_foreign(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert models("build", "whole", "--precision", "fp16", "--batch", "2").exit_code == 0
+    assert models("build", "whole", "--precision", "fp16", "--batch", "1,1,2").exit_code == 0
     elsewhere = replace(ORIN, multiprocessors=16)
     monkeypatch.setattr("rt_gait.cli.build.this_device", lambda version: elsewhere)
     said = models("check", "--models", "engines")
@@ -101,6 +114,36 @@ def test_check_turns_away_what_is_foreign(folder: Path, monkeypatch: pytest.Monk
     assert said.stdout == "ok  whole (files only, there is no TensorRT to run it)\n"
     stand_ins.write_whole(folder / "models", seed=2)
     assert "built from whole@" in models("check", "--models", "engines").stdout
+
+
+@pytest.mark.usefixtures("trtexec")
+def test_serve_refuses_what_no_server_here_could_load(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so before anything is installed or started: there is no such program."""
+    assert models("build", "whole", "--precision", "fp16", "--batch", "1").exit_code == 0
+
+    def serve() -> str:
+        told = CliRunner().invoke(
+            app, ["serve", "--models", "engines", "--tritonserver", "no-such-program"]
+        )
+        return str(told.exception)
+
+    assert serve() == "there is no such program: no-such-program"
+    other = replace(ORIN, tensorrt="8.6.2")
+    monkeypatch.setattr("rt_gait.cli.build.this_device", lambda version: other)
+    assert "and TensorRT 10.3.0; this is Orin with 8 multiprocessors" in serve()
+    assert "TensorRT 8.6.2, the version installed here: if a container is to serve it" in serve()
+    larger = replace(ORIN, multiprocessors=16)
+    monkeypatch.setattr("rt_gait.cli.build.installed", lambda: None)
+    monkeypatch.setattr(
+        "rt_gait.cli.build.this_device", lambda version: replace(larger, tensorrt=version)
+    )
+    assert "this is Orin with 16 multiprocessors (compute capability 8.7) and TensorRT" in serve()
+    assert "installed here" not in serve()
+    monkeypatch.setattr("rt_gait.cli.build.this_device", lambda version: ORIN)
+    (folder / "engines" / "whole" / "1" / "model.plan").write_bytes(b"else")
+    assert "not the file that build.json was written for" in serve()
 
 
 @pytest.mark.usefixtures("trtexec")

@@ -148,7 +148,10 @@ def test_the_app_on_a_jetson_has_its_devices() -> None:
     lines = "\n".join(SERVICES["app-jetson"])
     assert "runtime: nvidia" in lines
     assert "${CAMERA:-/dev/video0}:/dev/video0" in lines
-    assert "/run/jtop.sock:/run/jtop.sock" in lines
+    assert (
+        "source: /run/jtop.sock\ntarget: /run/jtop.sock\nbind: { create_host_path: false }" in lines
+    )
+    assert not re.search(r"[\w.]\.sock:", COMPOSE), "the short form makes a folder of that name"
     assert "${JTOP_GID:-999}" in lines
     assert "JETSON_STATS:" in lines
     assert "condition: service_healthy" in lines
@@ -195,7 +198,9 @@ def test_the_guide_names_only_what_exists() -> None:
         assert name in SERVICES
     for path in re.findall(r"-f (\S+\.yaml)", guide):
         assert (ROOT / path).is_file()
-    known = set().union(*(options(*c) for c in ((), ("models", "build"), ("enroll",), ("doctor",))))
+    known = set().union(
+        *(options(*c) for c in ((), ("models", "build"), ("models", "check"), ("enroll",)))
+    )
     for line in re.findall(r"^    .*rt-gait (.*)$", guide, flags=re.M):
         assert {o for o in re.findall(r"--[\w-]+", line)} <= known, line
 

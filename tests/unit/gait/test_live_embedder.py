@@ -119,7 +119,7 @@ def test_late_and_reordered_answers_change_no_identity(
 ) -> None:
     """Delays of 0 to 800 ms; tracks that end early; every window is embedded or counted."""
     post = Post(delays)
-    live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
+    live = LiveGaitEmbedder(Plain(info), post, clock=lambda: post.now * STEP_SECS)
     lives = {i: (i, end) for i, end in enumerate(ends)} | {9: (0, 130)}
     found, due = play(live, post, steps=130, lives=lives)
     assert len(found) + sum(live.lost.values()) + live.pending == due
@@ -137,7 +137,7 @@ def test_late_and_reordered_answers_change_no_identity(
 
 def test_while_the_server_is_busy_the_newest_window_of_a_track_waits(info: ModelInfo) -> None:
     post = Post([15])
-    live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
+    live = LiveGaitEmbedder(Plain(info), post, clock=lambda: post.now * STEP_SECS)
     for step in range(IN_FLIGHT):
         live.exchange([window(step, step)], range(20))
     for step in (4, 5, 6):
@@ -156,7 +156,7 @@ def test_all_windows_of_a_tick_leave_in_one_request_once_the_server_is_known(
     info: ModelInfo,
 ) -> None:
     post = Post([1])
-    live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
+    live = LiveGaitEmbedder(Plain(info), post, clock=lambda: post.now * STEP_SECS)
     for step in range(0, 100, 10):
         post.now = step
         live.exchange([window(i, step) for i in range(info.max_batch_size)], range(100))
@@ -166,7 +166,7 @@ def test_all_windows_of_a_tick_leave_in_one_request_once_the_server_is_known(
 
 def test_less_is_asked_of_a_server_that_is_too_slow(info: ModelInfo) -> None:
     post = Post([None])
-    live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
+    live = LiveGaitEmbedder(Plain(info), post, clock=lambda: post.now * STEP_SECS)
     for step in range(0, 250, 10):
         post.now = step
         live.exchange([window(i, step) for i in range(64)], range(64))
@@ -179,7 +179,7 @@ def test_less_is_asked_of_a_server_that_is_too_slow(info: ModelInfo) -> None:
 def test_a_slow_server_is_given_what_it_can_answer_in_time(info: ModelInfo) -> None:
     """One that takes 25 ms a window and 64 people: without restraint nothing is in time."""
     post = Post([0])
-    live = LiveGaitEmbedder(info, Plain(info), post, clock=lambda: post.now * STEP_SECS)
+    live = LiveGaitEmbedder(Plain(info), post, clock=lambda: post.now * STEP_SECS)
     free_at, found = 0.0, 0
 
     def delay() -> int:

@@ -80,6 +80,15 @@ def test_no_text_can_add_a_line_or_stop_the_writing(tmp_path: Path) -> None:
     assert info.parameters == {"sly": 'x " } } max_batch_size: 1  '}
 
 
+def test_no_preferred_batch_is_any() -> None:
+    config = text_format.Parse(
+        config_text(replace(MODEL, preferred_batch_size=())), model_config_pb2.ModelConfig()
+    )
+    assert list(config.dynamic_batching.preferred_batch_size) == []
+    assert config.dynamic_batching.max_queue_delay_microseconds == 5000
+    assert [w.batch_size for w in config.model_warmup] == [1]
+
+
 def test_a_preferred_batch_above_the_largest_is_refused() -> None:
     with pytest.raises(ValueError, match="larger than the largest"):
         ModelDescription("m", "", 8, (), (), preferred_batch_size=(8, 16))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from rt_gait.errors import ModelError, ServerError
-from rt_gait.serving.health import OPEN_AFTER, PROBE_SECS, Health, Verdict
+from rt_gait.serving.health import OPEN_AFTER, PROBE_SECS, Health, Outage, Verdict
 
 
 class World:
@@ -101,3 +101,20 @@ def test_a_server_that_comes_back_as_another_is_told(health: Health, world: Worl
     health.poll()
     with pytest.raises(ModelError, match="other models"):
         health.poll()
+
+
+def test_an_outage_is_told_once_however_many_notice(world: World) -> None:
+    said: list[str] = []
+    outage = Outage("away", "back", said.append)
+    users = [Health(world.ask, lambda: world.now_secs, outage.note) for _ in range(2)]
+    for wanted in (["away"], ["away", "back"], ["away", "back", "away"]):
+        away = len(wanted) % 2
+        world.error = ServerError("nobody there") if away else None
+        world.now_secs += 10
+        for user in users:
+            if away:
+                fail(user, OPEN_AFTER + 5)
+            assert said == wanted if away else said == wanted[:-1]
+            user.poll()
+            user.poll()
+        assert said == wanted

@@ -11,7 +11,10 @@ import torch
 from rt_gait.training.nets.recipe import Recipe
 from rt_gait.training.nets.train import Trainer
 
-TINY = (8, 8, 8, 16, 16, 32, 32)
+TINY = {
+    "gait2d": (8, 8, 8, 16, 16, 32, 32),
+    "gait3d": (8, 8, 8, 16, 16, 16, 16, 32, 32, 16, 32),
+}
 SUBJECTS, SESSIONS, VIEWS, FRAMES = 6, 2, 2, 20
 
 
@@ -64,7 +67,7 @@ def windows(count: int, frames: int = 30, seed: int = 0) -> torch.Tensor:
 
 def network(name: str, recipe: Recipe | None = None) -> torch.nn.Module:
     """Tiny, with batch norms that have seen data."""
-    net = (recipe or Recipe(name, widths=TINY)).build()
+    net = (recipe or Recipe(name, widths=TINY[name])).build()
     for layer in net.modules():
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
             layer.momentum = None  # the mean over all

@@ -50,7 +50,7 @@ def test_gait2d_does_not_mind_the_order_of_frames_and_gait3d_does():
 
 def test_building_is_repeatable_and_leaves_the_random_state_alone():
     before = torch.random.get_rng_state()
-    one, other = (Recipe("gait2d", widths=TINY).build() for _ in range(2))
+    one, other = (Recipe("gait2d", widths=TINY["gait2d"]).build() for _ in range(2))
     assert torch.equal(torch.random.get_rng_state(), before)
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -69,7 +69,7 @@ def test_onnx_equals_torch(tmp_path, name, precision):
         assert got.shape == (count, 2048)
         assert got.dtype == np.float32
         # The file holds fp16 weights, so the agreement is fp16's.
-        np.testing.assert_allclose(got, net(x).detach().numpy(), atol=1e-3)
+        np.testing.assert_allclose(got, net(x).detach().numpy(), atol=2e-3)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -35,8 +35,8 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
-    less = tuple(8 for _ in TINY)
-    write_checkpoint(folder / "gait2d_0/checkpoint.pt", Recipe("gait2d", widths=TINY))
+    less = tuple(8 for _ in TINY["gait3d"])
+    write_checkpoint(folder / "gait2d_0/checkpoint.pt", Recipe("gait2d", widths=TINY["gait2d"]))
     write_checkpoint(folder / "gait3d_60/checkpoint.pt", Recipe("gait3d", widths=less, pruned=0.6))
     (folder / "notes").mkdir()
     return folder
@@ -56,7 +56,9 @@ def test_variants_are_named_as_the_original_system_names_them(checkpoints, data,
     command = ("variants", "--checkpoints", checkpoints, "--calibration", data, "--out", out)
     assert run(*command) == 0
     told = capsys.readouterr().out
-    assert told.count("cosine to fp32 0.99") + told.count("cosine to fp32 1.0") == 8
+    cosines = [float(line.split("cosine to fp32 ")[1]) for line in told.splitlines()]
+    assert len(cosines) == 8
+    assert min(cosines) > 0.95
     assert model_names(out) == sorted(
         f"{name}_{p}_{percent}"
         for name, percent in (("2d", 0), ("3d", 60))
@@ -90,7 +92,7 @@ def test_variants_of_no_checkpoints_or_of_others_are_refused(data, tmp_path, cap
     command = ("variants", "--calibration", data, "--out", tmp_path / "models", "--checkpoints")
     assert run(*command, tmp_path) == 2
     assert "expected checkpoints" in capsys.readouterr().err
-    write_checkpoint(tmp_path / "gait3d_20/checkpoint.pt", Recipe("gait2d", widths=TINY))
+    write_checkpoint(tmp_path / "gait3d_20/checkpoint.pt", Recipe("gait2d", widths=TINY["gait2d"]))
     assert run(*command, tmp_path) == 2
     assert "expected gait3d pruned by 20%, not gait2d by 0%" in capsys.readouterr().err
 
@@ -154,7 +156,7 @@ def test_gait3d_is_no_stream_and_a_model_is_not_replaced(checkpoints, tmp_path, 
 
 def test_an_untrained_network_says_so_and_its_batch_norms_have_seen_silhouettes(data, tmp_path):
     recipe = tmp_path / "tiny.toml"
-    recipe.write_text(f'network = "gait2d"\nwidths = {list(TINY)}\n')
+    recipe.write_text(f'network = "gait2d"\nwidths = {list(TINY["gait2d"])}\n')
     command = ("untrained", recipe, "--name", "random2d", "--data", data)
     assert run(*command, "--models-dir", tmp_path) == 0
     info = gait_model_info(tmp_path, "random2d")

@@ -13,8 +13,10 @@ import pytest
 
 from rt_gait.errors import ModelError
 from rt_gait.serving.repository import default_models_dir, load_info
-from rt_gait.serving.tensorrt import api
+from rt_gait.serving.tensorrt import api, engine
 from rt_gait.serving.tensorrt.cuda import Cuda, empty
+from rt_gait.serving.tensorrt.engine import check_tensors
+from rt_gait.serving.tensorrt.report import DlaLayers
 from rt_gait.serving.tensorrt.request import BuildRequest, Precision, Profile
 
 
@@ -42,6 +44,9 @@ class Config:
         self.cache = cache
         return cache != b"of another device"
 
+    def can_run_on_DLA(self, layer: int) -> bool:
+        return layer < 3
+
     def get_timing_cache(self) -> Any:
         return SimpleNamespace(serialize=lambda: b"timings")
 
@@ -66,7 +71,11 @@ def tensorrt(version: str, *, fails: str = "") -> Any:
 
         def create_network(self, flags: int) -> Any:
             made["network flags"] = flags
-            return SimpleNamespace(get_input=lambda k: SimpleNamespace(name="silhouettes"))
+            return SimpleNamespace(
+                get_input=lambda k: SimpleNamespace(name="silhouettes"),
+                num_layers=5,
+                get_layer=lambda k: k,
+            )
 
         def create_builder_config(self) -> Config:
             return config
@@ -121,7 +130,8 @@ def test_flags_by_version(
         trt = tensorrt(version)
         tool = api.PythonTensorRT(trt)
         assert (tool.version, tool.typed) == (version, version.startswith("11"))
-        tool.build(request(models_dir, precision), tmp_path / "p", tmp_path / "c")
+        on_gpu = tool.build(request(models_dir, precision), tmp_path / "p", tmp_path / "c")
+        assert on_gpu is None
         assert trt.made["network flags"] == network_flags
         assert trt.config.flags == set(wanted.split())
         assert trt.config.shapes == (
@@ -139,8 +149,8 @@ def test_memory_accelerator_and_cache(models_dir: Path, tmp_path: Path) -> None:
     trt, cache = tensorrt("10.3.0"), tmp_path / "c"
     cache.write_bytes(b"earlier")
     more = {"workspace_mib": 3, "dla_core": 1}
-    wanted = BuildRequest(load_info(models_dir, "whole"), Precision.FP16, Profile(8, 8, 8), **more)
-    api.PythonTensorRT(trt).build(wanted, tmp_path / "p", cache)
+    wanted = BuildRequest(load_info(models_dir, "whole"), Precision.FP16, Profile(1, 1, 1), **more)
+    assert api.PythonTensorRT(trt).build(wanted, tmp_path / "p", cache) == DlaLayers(3, 5)
     assert trt.config.limits == {"workspace": 3 << 20}
     assert (trt.config.default_device_type, trt.config.DLA_core) == ("dla", 1)
     assert trt.config.flags == {"TF32", "FP16", "GPU_FALLBACK"}
@@ -181,7 +191,7 @@ def test_an_engine_of_another_network_is_refused(
     models_dir: Path, name: str, dtype: type, shape: tuple[int, ...], said: str | None
 ) -> None:
     tensors = {"silhouettes": (np.uint8, (-1, 30, 64, 44)), name: (dtype, shape)}
-    engine = SimpleNamespace(
+    loaded = SimpleNamespace(
         num_io_tensors=2,
         get_tensor_name=lambda k: list(tensors)[k],
         get_tensor_dtype=lambda n: tensors[n][0],
@@ -189,10 +199,30 @@ def test_an_engine_of_another_network_is_refused(
     )
     trt, info = SimpleNamespace(nptype=lambda t: t), load_info(models_dir, "whole")
     if said is None:
-        api.check_tensors(trt, engine, info)
+        check_tensors(trt, loaded, info)
     else:
         with pytest.raises(ModelError, match=said):
-            api.check_tensors(trt, engine, info)
+            check_tensors(trt, loaded, info)
+
+
+def test_an_engine_without_memory_to_run_says_so(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = {"silhouettes": (np.uint8, (-1, 30, 64, 44)), "embedding": (np.float32, (-1, 24))}
+    loaded = SimpleNamespace(
+        num_io_tensors=2,
+        get_tensor_name=lambda k: list(tensors)[k],
+        get_tensor_dtype=lambda n: tensors[n][0],
+        get_tensor_shape=lambda n: tensors[n][1],
+        create_execution_context=lambda: None,
+    )
+    trt = tensorrt("10.3.0")
+    trt.nptype = lambda t: t
+    trt.Runtime = lambda logger: SimpleNamespace(deserialize_cuda_engine=lambda plan: loaded)
+    monkeypatch.setattr(engine, "Cuda", lambda: None)
+    (tmp_path / "p").write_bytes(b"plan")
+    with pytest.raises(ModelError, match=r"no execution context of 'whole'.*memory.*--batch"):
+        api.PythonTensorRT(trt).open(tmp_path / "p", load_info(models_dir, "whole"))
 
 
 def test_without_the_module_there_is_none(no_tensorrt: None) -> None:

@@ -16,7 +16,7 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder
 from rt_gait.serving.repository import load_info
 from rt_gait.serving.tensorrt.build import build_model
 from rt_gait.serving.tensorrt.device import Device, driver_version, l4t_version
-from rt_gait.serving.tensorrt.report import BuildReport, check_plan
+from rt_gait.serving.tensorrt.report import BuildReport, DlaLayers, check_plan
 from rt_gait.serving.tensorrt.request import BuildRequest, Precision, Profile
 
 
@@ -68,6 +68,12 @@ def test_another_file_in_the_plans_place_is_refused(engines: Path) -> None:
     (engines / "whole" / "1" / "model.plan").write_bytes(b"else")
     with pytest.raises(ModelError, match=r"not the file that build.json was written for"):
         check_plan(load_info(engines, "whole"))
+
+
+def test_what_a_dla_can_take_is_kept(engines: Path) -> None:
+    report = replace(BuildReport.read(engines / "whole"), dla_core=0, dla_layers=DlaLayers(4, 9))
+    report.write(engines / "whole")
+    assert BuildReport.read(engines / "whole") == report
 
 
 def broken(change: Callable[[dict[str, object]], object]) -> Callable[[Path], None]:

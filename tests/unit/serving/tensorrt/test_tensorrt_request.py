@@ -28,7 +28,7 @@ def request(name: str, precision: str, batch: str | None = None, dla: int | None
         ("gait3d", None, (1, 8, 32)),
         ("person_seg", None, (1, 8, 8)),
         ("gait3d", "1,4,64", (1, 4, 64)),
-        ("gait3d", "8", (8, 8, 8)),
+        ("gait3d", "1", (1, 1, 1)),
     ],
 )
 def test_batches_are_read(name: str, text: str | None, sizes: tuple[int, int, int]) -> None:
@@ -39,6 +39,12 @@ def test_batches_are_read(name: str, text: str | None, sizes: tuple[int, int, in
 @pytest.mark.parametrize("text", ["", "a", "1,2", "8,1,32", "0,1,2", "1,8,65", "1,2,3,4"])
 def test_other_batches_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"--batch should be .*at most 64"):
+        Profile.of(text, load_info(default_models_dir(), "gait3d"))
+
+
+@pytest.mark.parametrize("text", ["8", "2,8,32", "64,64,64"])
+def test_a_least_batch_above_one_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"the least batch should be 1, as in --batch 1,.*warms"):
         Profile.of(text, load_info(default_models_dir(), "gait3d"))
 
 
@@ -93,11 +99,28 @@ def test_no_other_precision() -> None:
 
 
 def test_a_dla_wants_one_narrow_size() -> None:
-    assert request("gait2d", "fp16", "8", dla=0).dla_core == 0
-    with pytest.raises(UsageError, match="fp16 or int8"):
-        request("gait2d", "fp32", "8", dla=0)
+    assert request("gait2d", "fp16", "1", dla=0).dla_core == 0
+    with pytest.raises(UsageError, match="does not compute in fp32"):
+        request("gait2d", "fp32", "1", dla=0)
     with pytest.raises(UsageError, match="one batch size"):
         request("gait2d", "fp16", "1,8,32", dla=0)
+
+
+@pytest.mark.parametrize("precision", ["int8", "best"])
+def test_a_dla_takes_no_scales_of_an_onnx_file(precision: str) -> None:
+    with pytest.raises(UsageError, match=r"calibration cache and not .*--precision fp16"):
+        request("2d_int8_0", precision, "1", dla=0)
+
+
+def test_the_onnx_file_is_read_for_its_precision_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, read = request("gait3d", "fp16"), []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or read_bytes(path))
+    wanted.check_precision(typed=False)
+    with pytest.raises(UsageError):
+        wanted.check_precision(typed=True)
+    assert wanted.source_precision == "fp32"
+    assert read == [wanted.info.onnx_path]
 
 
 def test_what_is_no_onnx_model_is_refused(tmp_path: Path) -> None:
