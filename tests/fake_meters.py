@@ -306,7 +306,7 @@ class HandMeter:
     def __init__(self, watts: float = TOTAL_W, period_s: float = 0.005) -> None:
         self.watts, self.period_s = watts, period_s
         self.rails = (Rail("all"), Rail("part", in_total=False))
-        self.fault: Callable[[], None] | None = None
+        self.fault: Callable[[], object] | None = None
         self.closed = 0
 
     def fail(self) -> None:

@@ -89,15 +89,16 @@ def summary(report: BuildReport) -> list[str]:
 def _energy(report: BuildReport) -> list[str]:
     if report.energy is None:
         return [f"energy: {report.energy_note}"]
-
-    def text(mj: float | None) -> str:
-        return "not measured" if mj is None else f"{mj:.2f} mJ"
-
-    return [
-        f"energy, batch {row.batch}: {text(row.mj_per_inference)} an inference, "
-        f"{text(row.mj_above_idle)} above idle ({report.energy.meter}: {report.energy.total})"
-        for row in report.energy.batches
-    ]
+    by = f"({report.energy.meter}: {report.energy.total})"
+    lines = []
+    for row in report.energy.batches:
+        text, above = row.note, row.mj_above_idle
+        if row.mj_per_inference is not None:
+            text = f"{row.mj_per_inference:.2f} mJ an inference"
+            text += "" if above is None else f", {above:.2f} mJ above idle"
+            text += f" {by}"
+        lines.append(f"energy, batch {row.batch}: {text}")
+    return lines
 
 
 def check_plan_folder(info: ModelInfo, onnx_dir: Path) -> str:

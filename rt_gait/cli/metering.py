@@ -10,7 +10,7 @@ from rt_gait.config import Settings
 from rt_gait.energy.find import find_meter
 from rt_gait.energy.log import EnergyLog
 from rt_gait.energy.result import Energy
-from rt_gait.energy.sampler import Sampler
+from rt_gait.energy.sampler import IDLE_S, Sampler
 from rt_gait.events.counters import Counters
 from rt_gait.events.energy import costs_mj
 
@@ -64,7 +64,7 @@ def metering(settings: Settings) -> Iterator[Metering | None]:
         log = EnergyLog(settings.energy_log, meter.name) if settings.energy_log else None
         try:
             with Sampler(meter, log.add if log else None) as sampler:
-                sampler.measure_idle()
+                sampler.measure_idle(IDLE_S)
                 yield Metering(sampler, log)
         finally:
             if log is not None:

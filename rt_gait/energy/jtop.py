@@ -7,6 +7,7 @@ client asked for. ``power['rail'][name]['power']`` and ``power['tot']['power']``
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +18,8 @@ from rt_gait.energy.meter import Reading
 from rt_gait.errors import MeterError
 
 _INTERVAL_S = 0.1
+_START_S = 5.0
+"""What a service gets to answer; one that was well took 0.04 s."""
 _NO_RAIL = "ucsi-source-psy-"
 """Names of USB-C chargers, which tell what was negotiated, not what is drawn."""
 
@@ -52,12 +55,9 @@ class JtopMeter:
         self._latest = Reading(clock())
         self._uptime: timedelta | None = None
         client.attach(self._update)
-        try:
-            client.start()
-            # Read twice as often as it is renewed, so that no value is missed.
-            self.period_s = max(float(client.interval), _INTERVAL_S) / 2
-        except Exception as error:  # JtopException, and what sockets and pickles raise
-            raise MeterError(f"jtop: {_line(error)}") from error
+        _start(client)
+        # Read twice as often as it is renewed, so that no value is missed.
+        self.period_s = max(float(client.interval), _INTERVAL_S) / 2
         if not self._latest.power_w:
             client.close()
             raise MeterError("jtop: the service knows no power rails")
@@ -91,6 +91,25 @@ class JtopMeter:
         if "name" in total:  # else it is the sum of the rails
             rails[total["name"]] = total["power"] / 1000
         self._latest = Reading(self._clock(), rails)
+
+
+def _start(client: Any) -> None:
+    """Start a client; where the service hangs, its library would wait for ever."""
+    problems: list[Exception] = []
+
+    def start() -> None:
+        try:
+            client.start()
+        except Exception as error:  # JtopException, and what sockets and pickles raise
+            problems.append(error)
+
+    thread = threading.Thread(target=start, name="jtop-start", daemon=True)
+    thread.start()
+    thread.join(_START_S)
+    if thread.is_alive():
+        raise MeterError("jtop: the service does not answer: sudo systemctl restart jtop")
+    if problems:
+        raise MeterError(f"jtop: {_line(problems[0])}") from problems[0]
 
 
 def _line(error: Exception) -> str:

@@ -64,7 +64,7 @@ class Sampler:
             self._account = self._new_account()
         self._read_now()
 
-    def measure_idle(self, seconds: float = IDLE_S) -> None:
+    def measure_idle(self, seconds: float) -> None:
         """Wait, and take the mean power meanwhile as idle power from now on."""
         self.restart()
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""One suite over every energy meter, on fake hardware: the integral, and everything that goes wrong."""
+"""One suite over every energy meter, on fake hardware: the integral, and what goes wrong."""
 
 from __future__ import annotations
 

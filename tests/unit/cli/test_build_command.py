@@ -15,6 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from rt_gait.cli.app import app
+from rt_gait.energy.meter import NoMeter
 from rt_gait.errors import ExitCode, ModelError, OutputError, UsageError
 from rt_gait.serving.tensorrt.device import Device
 
@@ -44,6 +45,8 @@ def trtexec(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     monkeypatch.setenv("STAND_IN_LOG", str(folder / "log"))
     monkeypatch.setattr("rt_gait.cli.build.this_device", lambda version: ORIN)
+    meter = NoMeter("no meter found")
+    monkeypatch.setattr("rt_gait.serving.tensorrt.energy.find_meter", lambda: meter)
 
 
 def test_without_tensorrt_it_says_how(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -116,6 +117,15 @@ def test_a_jtop_service_that_is_away_or_another_is_told(error: Exception, said: 
     client.error = error
     with pytest.raises(MeterError, match=said):
         JtopMeter(client)
+
+
+def test_a_jtop_service_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rt_gait.energy.jtop._START_S", 0.1)
+    client, hang = JtopClient(), threading.Event()
+    monkeypatch.setattr(client, "start", lambda: hang.wait(20))
+    with pytest.raises(MeterError, match="the service does not answer"):
+        JtopMeter(client)
+    hang.set()
 
 
 def test_a_jtop_that_knows_no_rails_is_no_meter() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import stand_ins
 
+from rt_gait.energy.meter import NoMeter
 from rt_gait.serving.tensorrt.device import Device
 
 STAND_IN = Path(__file__).with_name("trtexec_stand_in.py")
@@ -35,6 +36,13 @@ def trtexec_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
     monkeypatch.setenv("STAND_IN_LOG", str(log))
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     return lambda: [json.loads(line) for line in log.read_text().splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def no_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds do not wait for the energy meter that this machine may have."""
+    meter = NoMeter("no meter found")
+    monkeypatch.setattr("rt_gait.serving.tensorrt.energy.find_meter", lambda: meter)
 
 
 @pytest.fixture

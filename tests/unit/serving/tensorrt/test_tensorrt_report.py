@@ -35,7 +35,7 @@ def test_what_is_written_is_read_back(engines: Path, models_dir: Path, orin: Dev
     assert report.source_model == source.key == load_info(engines, "whole").key
     assert (report.precision, report.source_precision) == ("fp16", "fp32")
     assert [row.batch for row in report.latency] == [1, 2, 4]
-    assert (report.energy, report.energy_note) == (None, "not measured")
+    assert (report.energy, report.energy_note) == (None, "not measured: no meter found")
     assert report.accuracy is None
 
 
