@@ -20,11 +20,8 @@ _RECONNECT_MS = (100, 1000)
 _LARGEST_MESSAGE = 2**31 - 1
 _PASSING = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL", "ABORTED")
 """Failures that may be gone the next time. INTERNAL is a crashed backend, which Triton restarts."""
-_NUMPY = {
-    "BOOL": np.bool_, "UINT8": np.uint8, "UINT16": np.uint16, "UINT32": np.uint32,
-    "UINT64": np.uint64, "INT8": np.int8, "INT16": np.int16, "INT32": np.int32,
-    "INT64": np.int64, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64,
-}  # fmt: skip
+_KINDS = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64"
+_NUMPY = {kind.upper().replace("FLOAT", "FP"): np.dtype(kind) for kind in _KINDS.split()}
 
 Arrays = list[npt.NDArray[Any]]
 
