@@ -23,8 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_gait.bench.clear import IOU_THRESHOLD
-from rt_gait.bench.mot import TrackBoxes, iou_xywh, read_ground_truth
+from rt_gait.bench.scores import IOU_THRESHOLD, iou_xywh
 from rt_gait.bench.tracking import record
 from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.evaluation.embedding import Embedded
@@ -35,6 +34,7 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.outputs.silhouettes import read_dump
 from rt_gait.serving.repository import default_models_dir
+from rt_gait.track.mot import TrackBoxes, read_ground_truth
 from rt_gait.types import Silhouette, Window
 
 FIRST, SECOND = "first half", "second half"
