@@ -3,7 +3,8 @@
 Differences from the original: lost people are remembered for seconds, but no longer than they had
 been known; clear detections choose their tracks first, faint ones continue what is left and never
 start anything (Zhang et al., ByteTrack, 2022); the boxes of lost tracks are widened with time
-before the overlap is taken (Yang et al., C-BIoU, 2023). What else was tried, and what each is
+before the overlap is taken (Yang et al., C-BIoU, 2023); tracks that come so near one another that
+they may be swapped say so when they part. What else was tried, and what each is
 worth: docs/tracking.md.
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rt_gait.track.association import grow, match, similarity
+from rt_gait.track.association import grow, likeness, match
 from rt_gait.track.kalman import BoxFilter
 from rt_gait.types import Detections, FloatArray, Track, TrackState
 
@@ -55,6 +56,9 @@ class _Entry:
     hits: int = 1
     track_id: int | None = None
     detection: int | None = None
+    mixed: bool = False
+    """So near another that the two may have been taken for one another."""
+    parted: bool = False
 
 
 class SortTracker:
@@ -83,6 +87,7 @@ class SortTracker:
         self._entries = [e for e in self._entries if self._alive(e, time_secs)]
         self._start(detections, {column for _, column in pairs}, time_secs)
         confirmed = [e for e in self._entries if e.track_id is not None]
+        self._note_partings(confirmed)
         return tuple(_public(e, detections) for e in sorted(confirmed, key=_by_id))
 
     def _pair(self, detections: Detections, time_secs: float) -> list[tuple[int, int]]:
@@ -92,14 +97,14 @@ class SortTracker:
         lost_secs = np.array([time_secs - e.last_seen_secs for e in self._entries], np.float32)
         share = (lost_secs * habits.widen_per_sec).clip(0, habits.widen_most)
         boxes = np.stack([e.box for e in self._entries])
-        likeness = similarity(grow(boxes, share), detections.boxes_xyxy_px)
+        alike = likeness(grow(boxes, share), detections.boxes_xyxy_px)
         clear = detections.scores >= habits.clear_score
         # A tentative track may be a false alarm: it must not live on faint detections.
         tentative = np.array([e.track_id is None for e in self._entries])
-        likeness[np.ix_(tentative, ~clear)] = 0
-        first = match(np.where(clear, likeness, 0), habits.least_likeness)
-        likeness[[row for row, _ in first]] = 0
-        return first + match(np.where(clear, 0, likeness), habits.least_likeness)
+        alike[np.ix_(tentative, ~clear)] = 0
+        first = match(np.where(clear, alike, 0), habits.least_likeness)
+        alike[[row for row, _ in first]] = 0
+        return first + match(np.where(clear, 0, alike), habits.least_likeness)
 
     def _see(self, entry: _Entry, detections: Detections, column: int, time_secs: float) -> None:
         entry.box, entry.detection = detections.boxes_xyxy_px[column], column
@@ -116,6 +121,18 @@ class SortTracker:
             return entry.detection is not None
         known_secs = entry.last_seen_secs - entry.first_time_secs
         return time_secs - entry.last_seen_secs <= min(self._habits.memory_secs, known_secs)
+
+    def _note_partings(self, confirmed: list[_Entry]) -> None:
+        """Tell who may have been swapped: two tracks that alike could have got either person."""
+        if not confirmed:
+            return
+        boxes = np.stack([e.box for e in confirmed])
+        alike = likeness(boxes, boxes)
+        np.fill_diagonal(alike, 0)
+        mixed = alike.max(axis=1) >= self._habits.least_likeness
+        for entry, now in zip(confirmed, mixed.tolist(), strict=True):
+            entry.parted = entry.mixed and not now and entry.detection is not None
+            entry.mixed = now or (entry.mixed and not entry.parted)
 
     def _start(self, detections: Detections, taken: set[int], time_secs: float) -> None:
         for i, score in enumerate(detections.scores):
@@ -139,4 +156,5 @@ def _public(entry: _Entry, detections: Detections) -> Track:
         score=float(detections.scores[entry.detection]) if entry.detection is not None else 0.0,
         detection=entry.detection,
         first_time_secs=entry.first_time_secs,
+        parted=entry.parted,
     )
