@@ -32,7 +32,7 @@ from rt_gait.detect.detector import open_detector
 from rt_gait.errors import RtGaitError, SourceOpenError
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import TrackBoxes, read_detections, read_ground_truth
-from rt_gait.track.sort import SortTracker
+from rt_gait.track.sort import Habits, SortTracker
 from rt_gait.types import Detections, FloatArray
 from rt_gait.video.source import open_source
 
@@ -109,21 +109,25 @@ def contenders() -> dict[str, Contender]:
         for name, (made, options) in _RIVALS.items():
             make = partial(getattr(trackers, made), **options)
             found[name] = _rival(make, supervision.Detections)
-    found[OURS] = _ours
+    found[OURS] = ours()
     return found
 
 
-def _ours(_rate: float) -> Follow:
-    tracker = SortTracker()
+def ours(habits: Habits | None = None) -> Contender:
+    """Return our tracker as a contender."""
 
-    def follow(detections: Detections, time_secs: float) -> Named:
-        seen = [
-            t for t in tracker.update(detections, time_secs=time_secs) if t.detection is not None
-        ]
-        boxes = np.array([t.box_xyxy_px for t in seen], np.float32).reshape(-1, 4)
-        return boxes, [t.track_id for t in seen]
+    def contender(_rate: float) -> Follow:
+        tracker = SortTracker(habits)
 
-    return follow
+        def follow(detections: Detections, time_secs: float) -> Named:
+            tracks = tracker.update(detections, time_secs=time_secs)
+            seen = [t for t in tracks if t.detection is not None]
+            boxes = np.array([t.box_xyxy_px for t in seen], np.float32).reshape(-1, 4)
+            return boxes, [t.track_id for t in seen]
+
+        return follow
+
+    return contender
 
 
 def _rival(make: Callable[..., Any], wrap: Callable[..., Any]) -> Contender:
