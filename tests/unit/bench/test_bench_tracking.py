@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("trackeval")
+
 from rt_gait.bench.scores import combine, figures, iou_xywh, score
 from rt_gait.bench.tracking import format_table, main, record_tracks
 from rt_gait.errors import ExitCode, RtGaitError, SourceOpenError
