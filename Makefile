@@ -35,13 +35,14 @@ lint: $(VENV)/dev.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/core.done
+bench: $(VENV)/dev.done
 	@test -d "$(RT_GAIT_DATA)" || { echo "RT_GAIT_DATA should name the folder of the videos"; exit 2; }
 	$(BIN)/python -m rt_gait.bench.stages
 	$(BIN)/python -m rt_gait.bench.speed samples/crossing.mp4
-	$(BIN)/python -m rt_gait.bench.tracking --gt $(RT_GAIT_DATA)/mot15/PETS09-S2L1/gt.txt \
+	$(BIN)/python -m rt_gait.bench.rivals --mot15 $(RT_GAIT_DATA)/mot15
+	$(BIN)/python -m rt_gait.bench.rivals --gt $(RT_GAIT_DATA)/mot15/PETS09-S2L1/gt.txt \
 		--video $(RT_GAIT_DATA)/video/vtest.avi
-	$(BIN)/python -m rt_gait.bench.tracking --gt $(RT_GAIT_DATA)/mot15/TUD-Campus/gt.txt \
+	$(BIN)/python -m rt_gait.bench.rivals --gt $(RT_GAIT_DATA)/mot15/TUD-Campus/gt.txt \
 		--video $(RT_GAIT_DATA)/video/TUD-Campus.mp4
 
 # Needed again whenever the weights of person_seg or the enrolment clips change.

@@ -25,6 +25,7 @@ from rt_gait.types import (
     Frame,
     FrameResult,
     Identity,
+    IdentityState,
     Rejection,
     Silhouette,
     Track,
@@ -46,6 +47,13 @@ class _Life:
     silhouettes: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     identity: Identity = field(default_factory=Identity)
+    settled: Identity | None = None
+    """The last claim that was not in doubt."""
+
+    def claim(self, identity: Identity) -> None:
+        self.identity = identity
+        if identity.state is not IdentityState.INSUFFICIENT:
+            self.settled = identity
 
     def summary(self, track_id: int) -> TrackSummary:
         return TrackSummary(
@@ -55,7 +63,7 @@ class _Life:
             frames=self.frames,
             silhouettes=self.silhouettes,
             rejected=dict(sorted(self.rejected.items())),
-            identity=self.identity,
+            identity=self.settled or self.identity,
         )
 
 
@@ -98,6 +106,7 @@ class Pipeline:
         with self._timed("track", stage_secs):
             tracks = self._tracker.update(detections, time_secs=frame.time_secs)
             started = self._note_seen(tracks, frame.time_secs)
+            self._doubt(tracks, frame.time_secs)
             ended = cut_off + self._end_missing(tracks)
         with self._timed("silhouette", stage_secs):
             silhouettes, rejections = self._silhouettes(frame, detections, tracks)
@@ -108,7 +117,7 @@ class Pipeline:
             self._identifier.add(embeddings)
             visible = [t.track_id for t in tracks if t.detection is not None]
             for track_id, identity in self._identifier.decide(visible).items():
-                self._lives[track_id].identity = identity
+                self._lives[track_id].claim(identity)
         return FrameResult(
             frame=frame,
             detections=detections,
@@ -151,6 +160,13 @@ class Pipeline:
                 life.frames += 1
                 life.last_time_secs = time_secs
         return tuple(started)
+
+    def _doubt(self, tracks: tuple[Track, ...], time_secs: float) -> None:
+        """After a suspected swap, let no window and no name reach over it."""
+        for track in tracks:
+            if track.parted:
+                self._windows.forget(track.track_id)
+                self._identifier.doubt(track.track_id, since_secs=time_secs)
 
     def _end_missing(self, tracks: tuple[Track, ...]) -> tuple[TrackSummary, ...]:
         return self._end(sorted(set(self._lives) - {t.track_id for t in tracks}))

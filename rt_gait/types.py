@@ -55,7 +55,7 @@ class Detections:
     scores: FloatArray
     """[N] float32 in 0..1."""
     masks: tuple[Mask, ...]
-    """N masks, same order."""
+    """N masks, same order; none at all where only boxes are known, which trackers can do with."""
     detail: float = 1.0
     """Pixels of the detector's input for one pixel of the frame, at most 1: a large frame is made
     smaller first, and what that loses no mask shows."""
@@ -95,6 +95,8 @@ class Track:
     """Index into the frame's :class:`Detections`; None when not seen."""
     first_time_secs: float
     """Time of the first detection that belongs to the track."""
+    parted: bool = False
+    """It has just left another track that it may have been swapped with."""
 
 
 class Rejection(str, Enum):
@@ -175,7 +177,7 @@ class IdentityState(str, Enum):
     """What is claimed about a track."""
 
     INSUFFICIENT = "insufficient"
-    """Too few windows to say anything."""
+    """Too few windows to say anything, or none yet since a suspected swap."""
     UNKNOWN = "unknown"
     """Enough windows, and nobody in the gallery is close."""
     CANDIDATE = "candidate"
@@ -215,6 +217,7 @@ class TrackSummary:
     rejected: dict[str, int]
     """Frames left out, by :class:`Rejection` value."""
     identity: Identity
+    """The last claim that was not in doubt."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

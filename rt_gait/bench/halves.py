@@ -23,8 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_gait.bench.clear import IOU_THRESHOLD
-from rt_gait.bench.mot import TrackBoxes, iou_xywh, read_ground_truth
+from rt_gait.bench.scores import IOU_THRESHOLD, iou_xywh
 from rt_gait.bench.tracking import record
 from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.evaluation.embedding import Embedded
@@ -35,6 +34,7 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.outputs.silhouettes import read_dump
 from rt_gait.serving.repository import default_models_dir
+from rt_gait.track.mot import TrackBoxes, read_ground_truth
 from rt_gait.types import Silhouette, Window
 
 FIRST, SECOND = "first half", "second half"
@@ -54,7 +54,7 @@ def walks_of(folder: Path, truth: TrackBoxes) -> Walks:
     for path in sorted(folder.glob("track_*.npz")):
         found: dict[int, list[Silhouette]] = defaultdict(list)
         for silhouette in read_dump(path):
-            person = _person(silhouette, truth, rows[silhouette.frame_index + 1])
+            person = person_of(silhouette, truth, rows[silhouette.frame_index + 1])
             if person is not None:
                 found[person].append(silhouette)
         for person, own in found.items():
@@ -62,7 +62,8 @@ def walks_of(folder: Path, truth: TrackBoxes) -> Walks:
     return dict(sorted(out.items()))
 
 
-def _person(silhouette: Silhouette, truth: TrackBoxes, rows: Sequence[int]) -> int | None:
+def person_of(silhouette: Silhouette, truth: TrackBoxes, rows: Sequence[int]) -> int | None:
+    """Return whose a silhouette is, of the true boxes in the given rows; None if nobody's."""
     if not rows:
         return None
     x1, y1, x2, y2 = silhouette.box_xyxy_px.astype(np.float64)

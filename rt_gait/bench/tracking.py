@@ -14,65 +14,33 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rt_gait.bench.clear import Clear, clear
-from rt_gait.bench.hota import Hota, hota
-from rt_gait.bench.identity import IdentityScore, identity
-from rt_gait.bench.mot import TrackBoxes, pair, read_ground_truth, read_tracks
+from rt_gait.bench.scores import figures, score
 from rt_gait.errors import ExitCode, RtGaitError, SourceOpenError
+from rt_gait.track.mot import TrackBoxes, read_ground_truth, read_tracks
 
-_COLUMNS = (
+COLUMNS = (
     "HOTA", "DetA", "AssA", "MOTA", "IDF1", "Rcll", "Prcn", "IDSW", "FP", "FN", "Frag",
 )  # fmt: skip
 _RECORDER = (sys.executable, "-m", "rt_gait")
 
 
-@dataclass(frozen=True, slots=True)
-class TrackingScore:
-    """The three families of metrics over one sequence."""
-
-    hota: Hota
-    clear: Clear
-    identity: IdentityScore
-
-    def as_dict(self) -> dict[str, float]:
-        """Return every figure under the name the literature has for it, ratios in percent."""
-        h, c, i = self.hota, self.clear, self.identity
-        ratios = {
-            "HOTA": h.hota, "DetA": h.det_a, "AssA": h.ass_a, "DetRe": h.det_re,
-            "DetPr": h.det_pr, "AssRe": h.ass_re, "AssPr": h.ass_pr, "LocA": h.loc_a,
-            "MOTA": c.mota, "MOTP": c.motp, "Rcll": c.recall, "Prcn": c.precision,
-            "IDF1": i.idf1, "IDR": i.recall, "IDP": i.precision,
-        }  # fmt: skip
-        counts = {
-            "TP": c.true_positives, "FP": c.false_positives, "FN": c.false_negatives,
-            "IDSW": c.id_switches, "Frag": c.fragmentations,
-            "IDTP": i.true_positives, "IDFP": i.false_positives, "IDFN": i.false_negatives,
-        }  # fmt: skip
-        return {name: 100 * ratio for name, ratio in ratios.items()} | counts
-
-
-def score(truth: TrackBoxes, tracks: TrackBoxes) -> TrackingScore:
-    """Score the tracks of one sequence against its ground truth."""
-    sequence = pair(truth, tracks)
-    return TrackingScore(hota(sequence), clear(sequence), identity(sequence))
-
-
-def format_table(result: TrackingScore) -> str:
-    """Return two aligned lines: the names of the main figures, and the figures."""
-    figures = result.as_dict()
-    cells = [
-        str(figures[name]) if isinstance(figures[name], int) else f"{figures[name]:.2f}"
-        for name in _COLUMNS
+def format_table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Return aligned lines: the names of the main figures, then the figures of each row."""
+    cells = [["", *COLUMNS]] + [
+        [name, *(_cell(figures[column]) for column in COLUMNS)] for name, figures in rows.items()
     ]
-    widths = [max(len(name), len(cell)) for name, cell in zip(_COLUMNS, cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
-        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
-        for line in (_COLUMNS, cells)
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
+        for line in cells
     )
+
+
+def _cell(figure: float) -> str:
+    return str(figure) if isinstance(figure, int) else f"{figure:.2f}"
 
 
 def record(
@@ -137,11 +105,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         tracks = (
             read_tracks(args.tracks) if args.tracks else record_tracks(args.video, args.options)
         )
-        result = score(truth, tracks)
+        result = figures(score(truth, tracks))
     except RtGaitError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
-    print(json.dumps(result.as_dict()) if args.json else format_table(result))
+    print(json.dumps(result) if args.json else format_table({"": result}))
     return 0
 
 

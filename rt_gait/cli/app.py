@@ -151,6 +151,27 @@ def embed(
 
 
 @app.command()
+def track(
+    detections: Annotated[
+        Path, option("--detections", text="Boxes with scores, MOTChallenge format", panel=IN)
+    ],
+    out: Annotated[Path, option("--out", text="Tracks to write, MOTChallenge format", panel=OUT)],
+    video: Annotated[
+        Path | None, option("--video", text="Their video, for the times of its frames", panel=IN)
+    ] = None,
+    fps: Annotated[
+        float | None,
+        option("--fps", text="Frame rate (default: the video's, seqinfo.ini's, or 25)", panel=IN),
+    ] = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """Follow the people that another detector has found."""
+    from rt_gait.cli.track import track_command
+
+    track_command(detections=detections, out=out, video=video, fps=fps, overwrite=bool(overwrite))
+
+
+@app.command()
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Silhouettes as <id>/<type>/<view>/000.pkl")],
     protocol: Annotated[

@@ -7,7 +7,7 @@ nobody is in the picture twice.
 The claim of one track, with best the highest fused score and margin its lead over the next:
 
 ====================================================  ============
-fewer than ``min_windows`` windows                    insufficient
+fewer than ``min_windows`` windows, or in doubt       insufficient
 best >= known, and margin enough or a sole subject    known
 best >= candidate and known as this subject before    known
 best >= candidate                                     candidate
@@ -32,6 +32,7 @@ import numpy as np
 
 from rt_gait.errors import UsageError
 from rt_gait.identity.matching import Templates, subject_scores
+from rt_gait.identity.ranking import STEPS, best_subjects, margin_at, score_at
 from rt_gait.types import Embedding, Identity, IdentityState
 
 _T = TypeVar("_T")
@@ -44,9 +45,6 @@ TRACKS_MAX = 256
 """Tracks remembered, four times the cap on people in view; the one without news longest goes."""
 FORGOTTEN_MAX = 1024
 """Ended tracks remembered, so that a result that comes late does not raise one from the dead."""
-TOP = 3
-STEPS = 1_000_000
-"""Scores are summed as integer millionths: sums of floats depend on their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +87,8 @@ class _Evidence:
     ranking: tuple[tuple[str, float], ...] = ()
     known_as: str | None = None
     since_secs: float = -inf
-    """Windows that end by then are of the person before a swap."""
+    """Windows that end by then are of the person before a suspected swap."""
+    doubted: bool = False
 
 
 class Identifier:
@@ -101,7 +100,7 @@ class Identifier:
         self._tracks: dict[int, _Evidence] = {}
         self._forgotten: dict[int, None] = {}
         self.dropped_windows = 0
-        """Windows left out: not finite, of an ended track, or from before a reset."""
+        """Windows left out: not finite, of an ended track, or from before a suspected swap."""
 
     def add(self, embeddings: Sequence[Embedding]) -> None:
         """Take in windows, in any order.
@@ -125,7 +124,9 @@ class Identifier:
             del evidence.windows[:-FUSED_WINDOWS_MAX]
         for track_id in {embedding.track_id for embedding in usable}:
             evidence = self._tracks[track_id]
-            evidence.ranking = _ranking(evidence.windows, self._templates.subject_ids)
+            if evidence.doubted:
+                self._recheck(evidence)
+            evidence.ranking = best_subjects(evidence.windows, self._templates.subject_ids)
         _drop_oldest(self._tracks, TRACKS_MAX)
 
     def decide(self, track_ids: Sequence[int]) -> dict[int, Identity]:
@@ -158,16 +159,31 @@ class Identifier:
         self._forgotten[track_id] = None
         _drop_oldest(self._forgotten, FORGOTTEN_MAX)
 
-    def reset(self, track_id: int, *, since_secs: float = -inf) -> None:
-        """Start a track afresh after a suspected swap.
+    def doubt(self, track_id: int, *, since_secs: float) -> None:
+        """Make no claim of a track after a suspected swap, until its gait has been seen again.
+
+        One later window whose best subject is that of before clears it; ``min_windows`` that do
+        not, and only they are believed.
 
         Args:
             track_id: may be one without evidence yet.
-            since_secs: time of the swap; windows that end by then are dropped when they come.
+            since_secs: time of the swap; windows that ended by then and come later are dropped.
         """
-        self._tracks.pop(track_id, None)
-        self._tracks[track_id] = _Evidence(since_secs=since_secs)
+        evidence = self._tracks.pop(track_id, None) or _Evidence()
+        self._tracks[track_id] = evidence
+        evidence.since_secs = since_secs
+        evidence.doubted = bool(evidence.windows)
         _drop_oldest(self._tracks, TRACKS_MAX)
+
+    def _recheck(self, evidence: _Evidence) -> None:
+        fresh = [w for w in evidence.windows if w[0] > evidence.since_secs]
+        old = [w for w in evidence.windows if w[0] <= evidence.since_secs]
+        subject_ids = self._templates.subject_ids
+        best_then, best_now = (best_subjects(w, subject_ids)[:1] for w in (old, fresh))
+        agree = [subject for subject, _ in best_then] == [subject for subject, _ in best_now]
+        if agree or len(fresh) >= self._thresholds.min_windows:
+            evidence.doubted = False
+            evidence.windows = evidence.windows if agree else fresh
 
     def _is_usable(self, embedding: Embedding) -> bool:
         if embedding.track_id in self._forgotten:
@@ -179,11 +195,11 @@ class Identifier:
 
     def _without_claim(self, track_id: int) -> Identity:
         evidence = self._tracks.get(track_id, _Evidence())
-        enough = len(evidence.windows) >= self._thresholds.min_windows
+        enough = len(evidence.windows) >= self._thresholds.min_windows and not evidence.doubted
         return Identity(
             state=IdentityState.UNKNOWN if enough else IdentityState.INSUFFICIENT,
-            score=_score(evidence.ranking, 0),
-            margin=_margin(evidence.ranking, 0),
+            score=score_at(evidence.ranking, 0),
+            margin=margin_at(evidence.ranking, 0),
             windows=len(evidence.windows),
             top=evidence.ranking,
         )
@@ -194,7 +210,7 @@ class Identifier:
         if base.state is IdentityState.INSUFFICIENT or len(base.top) <= rank:
             return
         subject_id, score = base.top[rank]
-        margin = _margin(base.top, rank)
+        margin = margin_at(base.top, rank)
         held = self._tracks[track_id].known_as == subject_id
         clear = margin is None or margin >= self._thresholds.margin
         if (score >= self._thresholds.known and clear) or (
@@ -213,28 +229,3 @@ def _drop_oldest(entries: dict[int, _T], kept: int) -> None:
     """Delete what was put in first until ``kept`` entries are left."""
     while len(entries) > kept:
         del entries[next(iter(entries))]
-
-
-def _ranking(
-    windows: Sequence[tuple[float, bytes]], subject_ids: tuple[str, ...]
-) -> tuple[tuple[str, float], ...]:
-    """Return the three best (subject_id, mean score to 4 decimals); ties by subject id."""
-    if not subject_ids:
-        return ()
-    steps = np.stack([np.frombuffer(scores, np.int32) for _, scores in windows])
-    sums = steps.sum(axis=0, dtype=np.int64)
-    fused = np.rint(sums * 10_000 / (len(windows) * STEPS)).astype(np.int64)
-    kept = min(TOP, len(fused))
-    floor = np.partition(fused, len(fused) - kept)[len(fused) - kept]
-    best = sorted((-int(fused[i]), subject_ids[i]) for i in np.flatnonzero(fused >= floor))
-    return tuple((subject_id, -score / 10_000) for score, subject_id in best[:TOP])
-
-
-def _score(ranking: Sequence[tuple[str, float]], rank: int) -> float | None:
-    return ranking[rank][1] if rank < len(ranking) else None
-
-
-def _margin(ranking: Sequence[tuple[str, float]], rank: int) -> float | None:
-    """Return the lead of the subject at ``rank`` over the next one, None without a next one."""
-    score, following = _score(ranking, rank), _score(ranking, rank + 1)
-    return None if score is None or following is None else round(score - following, 4)

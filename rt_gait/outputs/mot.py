@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rt_gait.errors import OutputError
-from rt_gait.types import FrameResult
+from rt_gait.types import FrameResult, Track
 
 
 class MotFile:
@@ -23,12 +24,16 @@ class MotFile:
 
     def write(self, result: FrameResult) -> None:
         """Add the people seen in one frame."""
-        for track in result.tracks:
+        self.add(result.frame.index + 1, result.tracks)
+
+    def add(self, number: int, tracks: Sequence[Track]) -> None:
+        """Add the tracks that are seen in a frame, which has a number from 1 on."""
+        for track in tracks:
             if track.detection is None:
                 continue
             x1, y1, x2, y2 = track.box_xyxy_px.tolist()
             line = (
-                f"{result.frame.index + 1},{track.track_id},{x1:.2f},{y1:.2f},"
+                f"{number},{track.track_id},{x1:.2f},{y1:.2f},"
                 f"{x2 - x1:.2f},{y2 - y1:.2f},{track.score:.4f},-1,-1,-1\n"
             )
             try:

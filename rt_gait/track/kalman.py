@@ -9,44 +9,46 @@ from filterpy.kalman import KalmanFilter
 from rt_gait.types import FloatArray
 
 # All in units of the person's height, so that near and far people are treated alike.
-_MEASUREMENT_STD = np.array([0.08, 0.05, 0.20, 0.05])
+_MEASUREMENT_STD = np.array([0.055, 0.035, 0.14, 0.035])
 """Of centre x, centre y, width, height: a box breathes with the stride, and its sides give way
 where somebody else comes between. Trusted more, it turns walkers round who pass one another."""
-_ACCELERATION_STD = np.array([0.6, 0.3, 0.3, 0.1])
+_ACCELERATION_STD = np.array([0.6, 0.3])
 """Per second squared: a walker (1.4 m/s, 1.7 m tall) stops or turns round within about a second."""
-_FIRST_SPEED_STD = np.array([1.0, 0.4, 0.3, 0.2])
+_FIRST_SPEED_STD = np.array([2.0, 0.8])
 """Per second: a walker crosses 0.8 of its height in a second, a runner 2."""
+_SIZE_STD = 0.2
+"""Of width and height after one second: arms swing, people turn, and come nearer by walking."""
 
 
 class BoxFilter:
     """Kalman filter of one box over time in seconds.
 
-    The state is centre x, centre y, width, height and their speeds, in pixels and pixels a second.
+    The state is centre x, centre y, width, height in pixels, and the speed of the centre in
+    pixels a second. Sizes have no speed: carried on unseen, it blows boxes up or shrinks them.
 
     Args:
         box_xyxy_px: [4] first box.
     """
 
     def __init__(self, box_xyxy_px: FloatArray) -> None:
-        self._filter = KalmanFilter(dim_x=8, dim_z=4)
-        self._filter.H = np.eye(4, 8)
+        self._filter = KalmanFilter(dim_x=6, dim_z=4)
+        self._filter.H = np.eye(4, 6)
         z = _to_centre(box_xyxy_px)
-        self._filter.x = np.concatenate([z, np.zeros(4)])[:, None]
-        height = z[3]
-        spread = np.concatenate([_MEASUREMENT_STD, _FIRST_SPEED_STD]) * height
+        self._filter.x = np.concatenate([z, np.zeros(2)])[:, None]
+        spread = np.concatenate([_MEASUREMENT_STD, _FIRST_SPEED_STD]) * max(z[3], 1.0)
         self._filter.P = np.diag(spread**2)
 
     def predict(self, dt_secs: float) -> FloatArray:
         """Move on by a step of time and return the expected box, [4] float32."""
-        f = self._filter
-        transition = np.eye(8)
-        transition[:4, 4:] = np.eye(4) * dt_secs
-        variance = (_ACCELERATION_STD * self._height) ** 2
-        noise = np.zeros((8, 8))
-        noise[:4, :4] = np.diag(variance * dt_secs**4 / 4)
-        noise[:4, 4:] = noise[4:, :4] = np.diag(variance * dt_secs**3 / 2)
-        noise[4:, 4:] = np.diag(variance * dt_secs**2)
-        f.predict(F=transition, Q=noise)
+        transition = np.eye(6)
+        transition[:2, 4:] = np.eye(2) * dt_secs
+        push = np.diag((_ACCELERATION_STD * self._height) ** 2)
+        noise = np.zeros((6, 6))
+        noise[:2, :2] = push * dt_secs**4 / 4
+        noise[:2, 4:] = noise[4:, :2] = push * dt_secs**3 / 2
+        noise[4:, 4:] = push * dt_secs**2
+        noise[2, 2] = noise[3, 3] = (_SIZE_STD * self._height) ** 2 * dt_secs
+        self._filter.predict(F=transition, Q=noise)
         return self.box
 
     def update(self, box_xyxy_px: FloatArray) -> None:

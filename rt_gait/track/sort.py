@@ -1,9 +1,11 @@
 """SORT (Bewley et al., 2016) in time instead of frames, with a memory for people out of sight.
 
-Differences from the original, each for a reason seen on PETS09-S2L1 and TUD-Campus: lost people
-are remembered for seconds, since one frame of memory breaks a track at every crossing; weak
-detections may continue a track but never start one (Zhang et al., ByteTrack, 2022); the boxes of
-lost tracks are widened with time before the overlap is taken (Yang et al., C-BIoU, 2023).
+Differences from the original: lost people are remembered for seconds, but no longer than they had
+been known; clear detections choose their tracks first, faint ones continue what is left and never
+start anything (Zhang et al., ByteTrack, 2022); the boxes of lost tracks are widened with time
+before the overlap is taken (Yang et al., C-BIoU, 2023); tracks that come so near one another that
+they may be swapped say so when they part. What else was tried, and what each is
+worth: docs/tracking.md.
 """
 
 from __future__ import annotations
@@ -12,23 +14,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rt_gait.track.association import grow, iou, match
+from rt_gait.track.association import grow, likeness, match
 from rt_gait.track.kalman import BoxFilter
 from rt_gait.types import Detections, FloatArray, Track, TrackState
 
-START_SCORE = 0.6
-"""A detection scored lower never starts a track. From .5 to .6, person_seg gains 4 points of
-precision on TUD-Campus; PETS09-S2L1 stays as it is."""
-LEAST_IOU = 0.2
 CONFIRM_HITS = 3
-"""Sightings in a row before a track counts as a person, as in SORT."""
-MEMORY_SECS = 2.0
-"""How long a person out of sight is remembered; walkers pass one another within about a second."""
-WIDEN_PER_SEC = 0.3
-"""Growth of a lost track's box on each side, as a share of its size: the doubt about its place."""
-WIDEN_MOST = 0.3
+"""Sightings in a row before a track counts as a person, as in SORT ..."""
 MOST_TRACKS = 64
 """A crowd beyond this is not followed: time and memory stay bounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How a tracker behaves."""
+
+    start_score: float = 0.7
+    """A detection scored lower never starts a track."""
+    clear_score: float = 0.6
+    """Detections scored lower only get the tracks that clearer ones have left."""
+    least_likeness: float = 0.2
+    """Of a track's box and a detection's, to be the same person."""
+    confirm_secs: float = 0.1
+    """... and the time that these sightings span at least."""
+    memory_secs: float = 2.0
+    """How long a person out of sight is remembered; walkers pass one another within about a
+    second. Nobody is remembered for longer than they had been seen."""
+    widen_per_sec: float = 0.2
+    """Growth of a lost track's box on each side, as a share of its size: the doubt about its
+    place."""
+    widen_most: float = 0.3
 
 
 @dataclass
@@ -42,12 +56,16 @@ class _Entry:
     hits: int = 1
     track_id: int | None = None
     detection: int | None = None
+    mixed: bool = False
+    """So near another that the two may have been taken for one another."""
+    parted: bool = False
 
 
 class SortTracker:
-    """Kalman prediction, one assignment, and the life of tracks."""
+    """Kalman prediction, two assignments, and the life of tracks."""
 
-    def __init__(self) -> None:
+    def __init__(self, habits: Habits | None = None) -> None:
+        self._habits = habits or Habits()
         self._entries: list[_Entry] = []
         self._last_id = 0
         self._time_secs: float | None = None
@@ -69,40 +87,60 @@ class SortTracker:
         self._entries = [e for e in self._entries if self._alive(e, time_secs)]
         self._start(detections, {column for _, column in pairs}, time_secs)
         confirmed = [e for e in self._entries if e.track_id is not None]
+        self._note_partings(confirmed)
         return tuple(_public(e, detections) for e in sorted(confirmed, key=_by_id))
 
     def _pair(self, detections: Detections, time_secs: float) -> list[tuple[int, int]]:
         if not self._entries or not len(detections):
             return []
+        habits = self._habits
         lost_secs = np.array([time_secs - e.last_seen_secs for e in self._entries], np.float32)
-        share = (lost_secs * WIDEN_PER_SEC).clip(0, WIDEN_MOST)
+        share = (lost_secs * habits.widen_per_sec).clip(0, habits.widen_most)
         boxes = np.stack([e.box for e in self._entries])
-        similarity = iou(grow(boxes, share), detections.boxes_xyxy_px)
-        # A tentative track may be a false alarm: it must not live on weak detections.
+        alike = likeness(grow(boxes, share), detections.boxes_xyxy_px)
+        clear = detections.scores >= habits.clear_score
+        # A tentative track may be a false alarm: it must not live on faint detections.
         tentative = np.array([e.track_id is None for e in self._entries])
-        similarity[np.ix_(tentative, detections.scores < START_SCORE)] = 0
-        return match(similarity, LEAST_IOU)
+        alike[np.ix_(tentative, ~clear)] = 0
+        first = match(np.where(clear, alike, 0), habits.least_likeness)
+        alike[[row for row, _ in first]] = 0
+        return first + match(np.where(clear, 0, alike), habits.least_likeness)
 
     def _see(self, entry: _Entry, detections: Detections, column: int, time_secs: float) -> None:
         entry.box, entry.detection = detections.boxes_xyxy_px[column], column
         entry.filter.update(entry.box)
         entry.last_seen_secs = time_secs
         entry.hits += 1
-        if entry.track_id is None and entry.hits >= CONFIRM_HITS:
+        long_enough = time_secs - entry.first_time_secs >= self._habits.confirm_secs - 1e-6
+        if entry.track_id is None and entry.hits >= CONFIRM_HITS and long_enough:
             self._last_id += 1
             entry.track_id = self._last_id
 
     def _alive(self, entry: _Entry, time_secs: float) -> bool:
         if entry.track_id is None:
             return entry.detection is not None
-        return time_secs - entry.last_seen_secs <= MEMORY_SECS
+        known_secs = entry.last_seen_secs - entry.first_time_secs
+        return time_secs - entry.last_seen_secs <= min(self._habits.memory_secs, known_secs)
+
+    def _note_partings(self, confirmed: list[_Entry]) -> None:
+        """Tell who may have been swapped: two tracks that alike could have got either person."""
+        if not confirmed:
+            return
+        boxes = np.stack([e.box for e in confirmed])
+        alike = likeness(boxes, boxes)
+        np.fill_diagonal(alike, 0)
+        mixed = alike.max(axis=1) >= self._habits.least_likeness
+        for entry, now in zip(confirmed, mixed.tolist(), strict=True):
+            entry.parted = entry.mixed and not now and entry.detection is not None
+            entry.mixed = now or (entry.mixed and not entry.parted)
 
     def _start(self, detections: Detections, taken: set[int], time_secs: float) -> None:
         for i, score in enumerate(detections.scores):
-            if i in taken or score < START_SCORE or len(self._entries) >= MOST_TRACKS:
-                continue
-            box = detections.boxes_xyxy_px[i]
-            self._entries.append(_Entry(BoxFilter(box), time_secs, time_secs, box, detection=i))
+            if len(self._entries) >= MOST_TRACKS:
+                return
+            if i not in taken and score >= self._habits.start_score:
+                box = detections.boxes_xyxy_px[i]
+                self._entries.append(_Entry(BoxFilter(box), time_secs, time_secs, box, detection=i))
 
 
 def _by_id(entry: _Entry) -> int:
@@ -118,4 +156,5 @@ def _public(entry: _Entry, detections: Detections) -> Track:
         score=float(detections.scores[entry.detection]) if entry.detection is not None else 0.0,
         detection=entry.detection,
         first_time_secs=entry.first_time_secs,
+        parted=entry.parted,
     )

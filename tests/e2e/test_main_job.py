@@ -13,10 +13,10 @@ import pytest
 from command import SAMPLES, rt_gait
 from jsonschema import Draft202012Validator
 
-from rt_gait.bench.mot import read_tracks
 from rt_gait.events import load_schema, normalise, read_events
 from rt_gait.identity.gallery import Gallery
 from rt_gait.track.association import iou
+from rt_gait.track.mot import read_tracks
 from rt_gait.video.mp4 import Mp4Writer
 from rt_gait.video.source import open_source
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("trackeval")
+
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(

@@ -109,3 +109,21 @@ def test_every_stage_is_timed_with_the_clock_handed_in() -> None:
         clock=lambda: float(next(ticks)),
     )
     assert pipeline.step(frame(0)).stage_secs == dict.fromkeys(STAGES, 1.0)
+
+
+def test_no_window_reaches_over_the_parting_of_two_who_may_have_been_swapped() -> None:
+    pipeline = build(
+        Person(x_px=60, speed_px_per_sec=60, girth=0.08),
+        Person(x_px=260, speed_px_per_sec=-60, girth=0.2),
+    )
+    results = run(pipeline, 100)
+    parted = {t.track_id: r.frame.time_secs for r in results for t in r.tracks if t.parted}
+    assert set(parted) == {1, 2}
+    after = [
+        (embedding.end_secs - 29 / 25, parted[embedding.track_id])
+        for result in results
+        for embedding in result.embeddings
+        if embedding.end_secs > parted[embedding.track_id]
+    ]
+    assert after
+    assert all(start_secs >= parted_secs for start_secs, parted_secs in after)

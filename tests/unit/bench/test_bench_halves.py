@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from rt_gait.bench.halves import FIRST, SECOND, embed, evaluate, halves, main, walks_of
-from rt_gait.bench.mot import TrackBoxes
 from rt_gait.errors import UsageError
 from rt_gait.gait.windows import WindowShape
 from rt_gait.serving.repository import default_models_dir, load_info
+from rt_gait.track.mot import TrackBoxes
 from rt_gait.types import Embedding, Silhouette, Window
 
 SHAPE = WindowShape(30, 25.0, 0.4)

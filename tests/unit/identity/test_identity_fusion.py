@@ -160,16 +160,33 @@ def test_known_does_not_pass_to_somebody_else() -> None:
     assert (identity.state, identity.subject_id) == (CANDIDATE, "b")
 
 
-@pytest.mark.parametrize("swapped_at", [None, 100.0])
-def test_reset_starts_afresh(swapped_at: float | None) -> None:
+def test_after_a_suspected_swap_no_name_is_shown_until_a_later_window_agrees() -> None:
     made = identifier(walk(1, 0.8))
     assert only(made).state is KNOWN
-    made.reset(1) if swapped_at is None else made.reset(1, since_secs=swapped_at)
-    assert only(made) == Identity()
-    made.add(walk(1, 0.6, start=99))  # ends at 99 and 100: before the swap, where that is known
-    assert made.dropped_windows == (0 if swapped_at is None else 2)
-    made.add(walk(1, 0.6, start=101))
-    assert only(made).state is CANDIDATE  # what it was known as is gone too
+    made.doubt(1, since_secs=100.0)
+    assert only(made).state is INSUFFICIENT
+    made.add([window(1, 0.8, end_secs=100.0)])  # seen before the swap, told after it
+    assert made.dropped_windows == 1
+    assert only(made).state is INSUFFICIENT
+    made.add([window(1, 0.8, end_secs=101.5)])
+    assert (only(made).state, only(made).windows) == (KNOWN, 3)
+
+
+def test_after_a_swap_only_the_later_windows_are_believed() -> None:
+    made = identifier(walk(1, 0.8, count=10))
+    made.doubt(1, since_secs=100.0)
+    made.add([window(1, 0.1, 0.7, end_secs=101.5)])
+    assert only(made).state is INSUFFICIENT
+    made.add([window(1, 0.1, 0.7, end_secs=102.5)])
+    assert (only(made).subject_id, only(made).windows) == ("b", 2)
+
+
+def test_a_track_without_evidence_cannot_be_doubted_but_early_windows_are_dropped() -> None:
+    made = identifier()
+    made.doubt(1, since_secs=100.0)
+    made.add([window(1, 0.8, end_secs=99.0), *walk(1, 0.8, start=101)])
+    assert made.dropped_windows == 1
+    assert only(made).state is KNOWN
 
 
 def test_late_windows_of_an_ended_track_are_dropped() -> None:
@@ -192,7 +209,7 @@ def test_memory_is_bounded() -> None:
     assert len(made._tracks[1].windows) == fusion.FUSED_WINDOWS_MAX
     for track_id in range(5000):
         made.add(walk(track_id, 0.8, count=1))
-        made.reset(track_id + 10_000)
+        made.doubt(track_id + 10_000, since_secs=0.0)
         made.forget(track_id + 20_000)
     assert len(made._tracks) == fusion.TRACKS_MAX
     assert len(made._forgotten) == fusion.FORGOTTEN_MAX

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt_gait.track.sort import MEMORY_SECS, SortTracker
+from rt_gait.track.sort import Habits, SortTracker
 from rt_gait.types import Detections, Mask, Track, TrackState
 
 NO_MASK = Mask(0, 0, np.zeros((1, 1), bool))
@@ -24,9 +24,13 @@ def run(
     return [tracker.update(d, time_secs=(start + i) / fps) for i, d in enumerate(frames)]
 
 
-def test_a_person_is_confirmed_at_the_third_sighting_and_keeps_the_id() -> None:
-    history = run(SortTracker(), [found((100 + 2 * i, 200)) for i in range(30)])
-    assert [len(tracks) for tracks in history[:3]] == [0, 0, 1]
+@pytest.mark.parametrize(("fps", "sightings"), [(7, 3), (10, 3), (25, 4), (60, 7)])
+def test_a_person_is_confirmed_after_a_tenth_of_a_second_and_three_sightings(
+    fps: float, sightings: int
+) -> None:
+    frames = [found((100 + 60 * i / fps, 200)) for i in range(30)]
+    history = run(SortTracker(), frames, fps=fps)
+    assert [len(tracks) for tracks in history[:sightings]] == [0] * (sightings - 1) + [1]
     assert {t.track_id for tracks in history for t in tracks} == {1}
     assert history[-1][0].first_time_secs == 0.0
 
@@ -40,7 +44,7 @@ def test_two_who_cross_keep_their_ids_at_any_frame_rate(fps: float) -> None:
     ]
     history = run(SortTracker(), frames, fps=fps)
     last = {t.track_id: t.box_xyxy_px[0] for t in history[-1]}
-    first = {t.track_id: t.box_xyxy_px[0] for t in history[2]}
+    first = {t.track_id: t.box_xyxy_px[0] for t in history[max(2, int(0.1 * fps) + 1)]}
     assert set(last) == set(first) == {1, 2}
     for track_id in (1, 2):
         assert (first[track_id] < 300) == (last[track_id] > 300)
@@ -68,12 +72,12 @@ def test_out_of_sight_is_lost_then_found_again_under_the_same_id() -> None:
 def test_after_the_memory_a_track_ends_and_its_id_is_never_used_again() -> None:
     tracker = SortTracker()
     run(tracker, [found((100, 200))] * 5)
-    late = int(MEMORY_SECS * 25) + 10
+    late = int(Habits().memory_secs * 25) + 10
     assert run(tracker, [Detections.none()], start=late) == [()]
-    again = run(tracker, [found((100, 200))] * 3, start=late + 1)
+    again = run(tracker, [found((100, 200))] * 4, start=late + 1)
     assert [t.track_id for t in again[-1]] == [2]
     tracker.reset()
-    after_reset = run(tracker, [found((100, 200))] * 3, start=late + 10)
+    after_reset = run(tracker, [found((100, 200))] * 4, start=late + 10)
     assert [t.track_id for t in after_reset[-1]] == [3]
 
 
@@ -86,13 +90,35 @@ def test_weak_detections_continue_a_track_but_do_not_start_one() -> None:
     weak = found((100, 200), scores=[0.3])
     tracker = SortTracker()
     assert run(tracker, [weak] * 10)[-1] == ()
-    run(tracker, [found((100, 200))] * 3, start=10)
-    assert run(tracker, [weak], start=13)[0][0].detection == 0
+    run(tracker, [found((100, 200))] * 4, start=10)
+    assert run(tracker, [weak], start=14)[0][0].detection == 0
+
+
+def test_who_was_seen_for_a_moment_is_remembered_for_a_moment() -> None:
+    tracker = SortTracker()
+    run(tracker, [found((100, 200))] * 5)  # a fifth of a second
+    hidden = run(tracker, [Detections.none()] * 10, start=5)
+    assert [len(tracks) for tracks in hidden] == [1] * 4 + [0] * 6
+
+
+def test_a_clear_detection_chooses_before_a_faint_one_that_fits_better() -> None:
+    tracker = SortTracker()
+    run(tracker, [found((100, 200))] * 10)
+    both = found((108, 200), (100, 200), scores=[0.9, 0.4])
+    (track,) = run(tracker, [both], start=10)[0]
+    assert track.detection == 0
+
+
+def test_dropped_frames_do_not_end_a_walk() -> None:
+    tracker = SortTracker()
+    for i in [*range(20), *range(28, 40), *range(52, 60)]:  # a third, then half of a second
+        tracks = tracker.update(found((100 + 6 * i, 200)), time_secs=i / 25)
+    assert [t.track_id for t in tracks] == [1]
 
 
 def test_two_trackers_count_on_their_own() -> None:
     for _ in range(2):
-        history = run(SortTracker(), [found((100, 200))] * 3)
+        history = run(SortTracker(), [found((100, 200))] * 4)
         assert history[-1][0].track_id == 1
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import rt_gait
-from rt_gait.bench.mot import read_ground_truth
 from rt_gait.errors import UsageError
+from rt_gait.track.mot import read_ground_truth
 from rt_gait.training.walkers.__main__ import main
 from rt_gait.training.walkers.camera import Camera, draw_camera, project
 from rt_gait.training.walkers.gait.rotations import axis_rotation

@@ -1,10 +1,9 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from rt_gait.bench.mot import iou_xywh, pair, read_ground_truth, read_tracks
 from rt_gait.errors import ExitCode, SourceOpenError, UsageError
+from rt_gait.track.mot import MOST_FRAMES, read_detections, read_ground_truth, read_tracks
 
 
 def _write(tmp_path: Path, text: str) -> Path:
@@ -30,7 +29,7 @@ def test_an_empty_file_holds_no_boxes(tmp_path: Path) -> None:
     boxes = read_tracks(_write(tmp_path, ""))
     assert len(boxes) == 0
     assert boxes.boxes_xywh_px.shape == (0, 4)
-    assert pair(boxes, boxes).frames == ()
+    assert read_detections(_write(tmp_path, "")) == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,20 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_tracks(tmp_path / "picture.bin")
 
 
-def test_iou() -> None:
-    a = np.array([[0, 0, 10, 10], [0, 0, 0, 0]], float)
-    b = np.array([[0, 0, 10, 10], [5, 0, 10, 10], [20, 0, 5, 5], [0, 0, 0, 0]], float)
-    assert iou_xywh(a, b) == pytest.approx(np.array([[1, 1 / 3, 0, 0], [0, 0, 0, 0]]))
+def test_detections_come_frame_by_frame_best_first(tmp_path: Path) -> None:
+    lines = "3,-1,10,20,30,40,0.5,-1,-1,-1\n1,-1,0,0,5,5,1\n3,-1,1,2,3,4,0.75\n"
+    frames = read_detections(_write(tmp_path, lines))
+    assert [len(f) for f in frames] == [1, 0, 2]
+    assert frames[2].scores.tolist() == [0.75, 0.5]
+    assert frames[2].boxes_xyxy_px.tolist() == [[1, 2, 4, 6], [10, 20, 40, 60]]
+    assert frames[2].masks == ()
+
+
+def test_scores_of_another_scale_are_not_believed(tmp_path: Path) -> None:
+    frames = read_detections(_write(tmp_path, "1,-1,0,0,5,5,-0.3\n1,-1,9,0,5,5,62.1\n"))
+    assert frames[0].scores.tolist() == [1, 1]
+
+
+def test_a_frame_beyond_belief_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="expected a frame up to"):
+        read_detections(_write(tmp_path, f"{MOST_FRAMES + 1},-1,0,0,5,5,1\n"))
