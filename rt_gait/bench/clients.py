@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from rt_gait.errors import RtGaitError, ServerError, UsageError
 from rt_gait.gait.embedder import gait_model_info
+from rt_gait.gait.network import batches
 from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import Pending, ServedModels
@@ -107,8 +108,7 @@ class Camera:
 
     def run(self, served: ServedModels, info: ModelInfo, begin_s: float) -> Answers:
         """Film from the monotonic time ``begin_s``."""
-        most = info.max_batch_size or 1
-        windows = inputs_of(info, min(self.people, most))
+        windows = inputs_of(info, info.largest_batch)
         begin_s += np.random.default_rng(os.getpid()).random() / TICK_HZ
         waiting: list[tuple[float, int, Pending]] = []
         took_ms: list[float] = []
@@ -118,11 +118,9 @@ class Camera:
             failed += _collect(waiting, took_ms, until_s=due_s, more_to_send=True)
             due = int((tick + 1) * self.people * self.rate_hz / TICK_HZ) - sent
             sent += due
-            while due > 0:
-                count = min(due, most)
-                call = served.send(info, windows[:count], timeout_secs=_TIMEOUT_S)
-                waiting.append((due_s, count, call))
-                due -= count
+            for part in batches(info, range(due)):
+                call = served.send(info, windows[: len(part)], timeout_secs=_TIMEOUT_S)
+                waiting.append((due_s, len(part), call))
         end_s = time.monotonic() + 2 * _TIMEOUT_S
         failed += _collect(waiting, took_ms, until_s=end_s, more_to_send=False)
         return Answers(np.array(took_ms), failed, max(self.secs, time.monotonic() - begin_s))
@@ -189,6 +187,9 @@ class Clients:
             end.close()
         for process in self._processes:
             process.join(10)
+
+    def __len__(self) -> int:
+        return len(self._ends)
 
     def do(self, job_of: Callable[[int], Job]) -> Answers:
         """Have client k do ``job_of(k)``, all together; the answers of all."""

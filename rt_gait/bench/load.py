@@ -53,7 +53,6 @@ class Bench:
     connection: TritonClient
     clients: Clients
     one_client: Clients
-    processes: int
     secs: float
     energy_secs: float
     most: int
@@ -95,7 +94,7 @@ class Bench:
 
     def film(self, people: int, rate_hz: float, secs: float) -> Answers:
         """That many people, shared out among the cameras."""
-        share, more = divmod(people, self.processes)
+        share, more = divmod(people, len(self.clients))
         return self.clients.do(lambda k: Camera(share + (k < more), rate_hz, secs))
 
     def _statistics(self) -> dict[str, int]:
@@ -134,8 +133,8 @@ def capacity(bench: Bench, rate_hz: float, p99_ms: float) -> dict[str, Any]:
         return not answers.failed and answers.quantile_ms(0.99) <= p99_ms
 
     # Every client's first windows wake up what has slept.
-    bench.film(bench.processes, rate_hz, 1.0)
-    people = most_people(works, bench.processes, bench.most)
+    bench.film(len(bench.clients), rate_hz, 1.0)
+    people = most_people(works, len(bench.clients), bench.most)
     again: list[dict[str, Any]] = []
     while people:
         # A queue that grows slowly shows only in longer runs.
@@ -235,7 +234,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         result |= {"load_average": os.getloadavg()[0], "agreement": agreement(info, connection)}
         with one, many:
             secs = (asked.secs, asked.energy_secs)
-            bench = Bench(info, connection, many, one, asked.processes, *secs, asked.most)
+            bench = Bench(info, connection, many, one, *secs, asked.most)
             result["points"] = sweep(bench, asked)
             if asked.batch and asked.concurrency:
                 best = max(result["points"], key=lambda row: row["clips_per_sec"])

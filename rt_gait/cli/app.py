@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from rt_gait import __version__
-from rt_gait.cli.energy import energy_command
 from rt_gait.cli.gallery import gallery_app
+from rt_gait.cli.measures import energy, evaluate, track
 from rt_gait.cli.models import models_app
 from rt_gait.cli.options import (
     IN,
@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(gallery_app, name="gallery")
 app.add_typer(models_app, name="models")
-app.command("energy")(energy_command)
+app.command()(energy)
 
 
 def _print_version(wanted: bool) -> None:
@@ -150,71 +150,8 @@ def embed(
     embed_command(config, {"model": model, "overwrite": overwrite}, files=files, out=out)
 
 
-@app.command()
-def track(
-    detections: Annotated[
-        Path, option("--detections", text="Boxes with scores, MOTChallenge format", panel=IN)
-    ],
-    out: Annotated[Path, option("--out", text="Tracks to write, MOTChallenge format", panel=OUT)],
-    video: Annotated[
-        Path | None, option("--video", text="Their video, for the times of its frames", panel=IN)
-    ] = None,
-    fps: Annotated[
-        float | None,
-        option("--fps", text="Frame rate (default: the video's, seqinfo.ini's, or 25)", panel=IN),
-    ] = None,
-    overwrite: Overwrite = None,
-) -> None:
-    """Follow the people that another detector has found."""
-    from rt_gait.cli.track import track_command
-
-    track_command(detections=detections, out=out, video=video, fps=fps, overwrite=bool(overwrite))
-
-
-@app.command()
-def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Silhouettes as <id>/<type>/<view>/000.pkl")],
-    protocol: Annotated[
-        str,
-        option("--protocol", text="casia-b, oumvlp, gait3d, grew; sessions for data of your own"),
-    ],
-    model: Annotated[
-        list[str] | None, option("--model", text="Gait model; repeat to compare (default gait3d)")
-    ] = None,
-    fps: Annotated[
-        float | None, option("--fps", text="Frame rate of files without times (default 25)")
-    ] = None,
-    partition: Annotated[
-        Path | None, option("--partition", text="Who is tested, JSON with TEST_SET as OpenGait's")
-    ] = None,
-    gallery_type: Annotated[
-        str | None,
-        option("--gallery-type", text="Types to enrol, such as nm-01,nm-02 (default: the first)"),
-    ] = None,
-    frames_order: Annotated[
-        str | None,
-        option("--frames-order", text="shuffled or frozen: how much is owed to motion?"),
-    ] = None,
-    out: Annotated[
-        Path | None, option("--out", text="Folder for the report (JSON, Markdown) and plots")
-    ] = None,
-    config: Config = None,
-    overwrite: Overwrite = None,
-) -> None:
-    """Measure how well models recognise the people of a data set."""
-    from rt_gait.cli.evaluate import evaluate_command
-
-    evaluate_command(
-        config,
-        {"fps": fps, "overwrite": overwrite},
-        folder=folder,
-        protocol=protocol,
-        models=model or [],
-        partition=partition,
-        gallery_types=gallery_type,
-        frames_order=frames_order,
-        out=out,
-    )
+app.command()(track)
+app.command()(evaluate)
 
 
 @app.command()

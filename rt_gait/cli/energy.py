@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -21,17 +21,9 @@ _JSON_SECS = 10.0
 _REFRESH_SECS = 0.5
 
 
-def energy_command(
-    secs: Annotated[
-        float | None, typer.Option(min=0.1, help="Time to measure (default: until Ctrl-C)")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one object at the end (default after 10 s)")
-    ] = False,
-    energy_meter: Annotated[str, typer.Option(help="auto, jtop, ina3221, nvml, rapl")] = "auto",
-) -> None:
+def energy_command(secs: float | None, *, as_json: bool, meter_name: str) -> None:
     """Show what the energy meters of this machine say."""
-    with closing(find_meter(energy_meter)) as meter:
+    with closing(find_meter(meter_name)) as meter:
         if as_json:
             typer.echo(json.dumps(_measure(meter, secs or _JSON_SECS).as_dict(), indent=2))
         elif not meter.rails:

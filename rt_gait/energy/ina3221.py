@@ -82,10 +82,8 @@ def _hwmon(sys: Path) -> Iterator[_Channel]:
         if chip != "ina3221":
             continue
         for k in _CHANNELS:
-            label, files = (
-                _text(monitor / f"in{k}_label"),
-                (monitor / f"in{k}_input", monitor / f"curr{k}_input"),
-            )
+            label = _text(monitor / f"in{k}_label")
+            files = (monitor / f"in{k}_input", monitor / f"curr{k}_input")
             off = _text(monitor / f"in{k}_enable") == "0"
             if label and _UNCONNECTED not in label and not off and all(f.exists() for f in files):
                 yield _Channel(label, files, 1e-6)
