@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_gait.bench.scores import IOU_THRESHOLD, iou_xywh
+from rt_gait.bench.scores import IOU_THRESHOLD, iou_xywh, rows_by_frame
 from rt_gait.bench.tracking import record
 from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.evaluation.embedding import Embedded
@@ -34,7 +34,7 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.outputs.silhouettes import read_dump
 from rt_gait.serving.repository import default_models_dir
-from rt_gait.track.mot import TrackBoxes, read_ground_truth
+from rt_gait.track.mot import IntArray, TrackBoxes, read_ground_truth
 from rt_gait.types import Silhouette, Window
 
 FIRST, SECOND = "first half", "second half"
@@ -47,14 +47,12 @@ Walks = Mapping[int, Sequence[Sequence[Silhouette]]]
 
 def walks_of(folder: Path, truth: TrackBoxes) -> Walks:
     """Return whose the dumped silhouettes of each track are."""
-    rows: dict[int, list[int]] = defaultdict(list)
-    for row, frame in enumerate(truth.frames.tolist()):
-        rows[frame].append(row)
+    rows = rows_by_frame(truth)
     out: dict[int, list[list[Silhouette]]] = defaultdict(list)
     for path in sorted(folder.glob("track_*.npz")):
         found: dict[int, list[Silhouette]] = defaultdict(list)
         for silhouette in read_dump(path):
-            person = person_of(silhouette, truth, rows[silhouette.frame_index + 1])
+            person = person_of(silhouette, truth, rows)
             if person is not None:
                 found[person].append(silhouette)
         for person, own in found.items():
@@ -62,9 +60,12 @@ def walks_of(folder: Path, truth: TrackBoxes) -> Walks:
     return dict(sorted(out.items()))
 
 
-def person_of(silhouette: Silhouette, truth: TrackBoxes, rows: Sequence[int]) -> int | None:
-    """Return whose a silhouette is, of the true boxes in the given rows; None if nobody's."""
-    if not rows:
+def person_of(
+    silhouette: Silhouette, truth: TrackBoxes, by_frame: Mapping[int, IntArray]
+) -> int | None:
+    """Return whose a silhouette is, of the true boxes of its frame; None if nobody's."""
+    rows = by_frame.get(silhouette.frame_index + 1)
+    if rows is None:
         return None
     x1, y1, x2, y2 = silhouette.box_xyxy_px.astype(np.float64)
     box = np.array([[x1, y1, x2 - x1, y2 - y1]])

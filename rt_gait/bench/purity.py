@@ -18,6 +18,7 @@ from pathlib import Path
 
 from rt_gait.assembly import DETECTOR_MIN_SCORE, NOBODY
 from rt_gait.bench.halves import person_of
+from rt_gait.bench.scores import rows_by_frame
 from rt_gait.detect.detector import open_detector
 from rt_gait.errors import RtGaitError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
@@ -43,14 +44,12 @@ class Purity:
 
 def purity(results: Iterable[FrameResult], truth: TrackBoxes, *, span_secs: float) -> Purity:
     """Count the windows of a run, each ``span_secs`` long, that show one person only."""
-    rows: dict[int, list[int]] = defaultdict(list)
-    for row, frame in enumerate(truth.frames.tolist()):
-        rows[frame].append(row)
+    rows = rows_by_frame(truth)
     seen: dict[int, list[tuple[float, int | None]]] = defaultdict(list)
     counts = []
     for result in results:
         for silhouette in result.silhouettes:
-            person = person_of(silhouette, truth, rows[silhouette.frame_index + 1])
+            person = person_of(silhouette, truth, rows)
             seen[silhouette.track_id].append((silhouette.time_secs, person))
         for window in result.embeddings:
             start_secs = window.end_secs - span_secs - 1e-6

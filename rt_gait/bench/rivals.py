@@ -13,7 +13,6 @@ called is decided before the next frame is seen. Rivals are those of the package
 from __future__ import annotations
 
 import argparse
-import configparser
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,11 +28,12 @@ from rt_gait.assembly import DETECTOR_MIN_SCORE
 from rt_gait.bench.scores import Raw, combine, figures, score
 from rt_gait.bench.tracking import format_table
 from rt_gait.detect.detector import open_detector
-from rt_gait.errors import RtGaitError, SourceOpenError
+from rt_gait.errors import RtGaitError, SourceOpenError, UsageError
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import TrackBoxes, read_detections, read_ground_truth
 from rt_gait.track.sort import Habits, SortTracker
 from rt_gait.types import Detections, FloatArray
+from rt_gait.video.seqinfo import stated_rate
 from rt_gait.video.source import open_source
 
 Named: TypeAlias = tuple[FloatArray, list[int]]
@@ -73,9 +73,9 @@ def load_mot15(folder: Path) -> list[Clip]:
     """
     found = []
     for path in sorted(folder.glob("*/seqinfo.ini")):
-        info = configparser.ConfigParser()
-        info.read(path)
-        rate = info.getfloat("Sequence", "frameRate")
+        rate = stated_rate(path)
+        if rate is None:
+            raise UsageError(f"expected a frameRate in {path}")
         detections = read_detections(path.parent / "det.txt")
         times = [i / rate for i in range(len(detections))]
         truth = read_ground_truth(path.parent / "gt.txt")

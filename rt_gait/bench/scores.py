@@ -72,7 +72,7 @@ def _pair(truth: TrackBoxes, tracks: TrackBoxes) -> dict[str, Any]:
     """
     people, person_of = np.unique(truth.ids, return_inverse=True)
     labels, track_of = np.unique(tracks.ids, return_inverse=True)
-    truth_rows, track_rows = _rows_by_frame(truth), _rows_by_frame(tracks)
+    truth_rows, track_rows = rows_by_frame(truth), rows_by_frame(tracks)
     none = np.zeros(0, np.int64)
     frames = sorted(truth_rows.keys() | track_rows.keys())
     pairs = [(truth_rows.get(f, none), track_rows.get(f, none)) for f in frames]
@@ -90,7 +90,8 @@ def _pair(truth: TrackBoxes, tracks: TrackBoxes) -> dict[str, Any]:
     }
 
 
-def _rows_by_frame(boxes: TrackBoxes) -> dict[int, IntArray]:
+def rows_by_frame(boxes: TrackBoxes) -> dict[int, IntArray]:
+    """Return the rows of each frame that has boxes, ordered by their position."""
     if not len(boxes):
         return {}
     order = np.lexsort((*boxes.boxes_xywh_px.T[::-1], boxes.frames))

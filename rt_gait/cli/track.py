@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,6 +14,7 @@ from rt_gait.outputs.mot import MotFile
 from rt_gait.outputs.output import check_file
 from rt_gait.track.mot import read_detections
 from rt_gait.track.sort import SortTracker
+from rt_gait.video.seqinfo import stated_rate
 from rt_gait.video.source import DEFAULT_FOLDER_RATE, MAX_FRAME_RATE, exact_rate, open_source
 
 
@@ -45,7 +45,7 @@ def _times(
     """Return the time of each frame, from the best that is known of it."""
     if video is not None:
         return _video_times(video, count, fps)
-    rate = fps if fps is not None else _stated_rate(detections)
+    rate = fps if fps is not None else stated_rate(detections)
     if rate is None:
         rate = DEFAULT_FOLDER_RATE
         sys.stderr.write(
@@ -67,21 +67,3 @@ def _video_times(video: Path, count: int, fps: float | None) -> Sequence[float]:
         )
     times: list[float] = np.interp(range(count), list(known), list(known.values())).tolist()
     return times
-
-
-def _stated_rate(detections: Path) -> float | None:
-    """Return the frame rate of a ``seqinfo.ini`` beside the file or its folder, if there is one."""
-    folder = detections.resolve().parent
-    for path in (folder / "seqinfo.ini", folder.parent / "seqinfo.ini"):
-        info = configparser.ConfigParser()
-        try:
-            info.read(path, encoding="utf-8")
-            rate = info.getfloat("Sequence", "frameRate")
-            if 0 < rate <= MAX_FRAME_RATE:
-                return rate
-            raise ValueError(f"got {rate}")
-        except (configparser.NoSectionError, configparser.NoOptionError):
-            continue
-        except (configparser.Error, ValueError) as error:
-            raise UsageError(f"expected a frameRate in {path}; say --fps ({error})") from error
-    return None
