@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rt_gait import __version__
+from rt_gait.cli.bench import bench_app
 from rt_gait.cli.gallery import gallery_app
 from rt_gait.cli.measures import energy, evaluate, track
 from rt_gait.cli.models import models_app
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(gallery_app, name="gallery")
 app.add_typer(models_app, name="models")
+app.add_typer(bench_app, name="bench")
 app.command()(energy)
 
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from rt_gait.detect.yolo_seg import YoloSegDetector
 from rt_gait.errors import ServerError
+from rt_gait.serving.call import Arrays
 from rt_gait.serving.health import Health, ignore
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import ServedModels
-from rt_gait.serving.triton import Arrays
 from rt_gait.types import Detections, UInt8Array
 
 LIVE_DEADLINE_SECS = 1.0

@@ -87,6 +87,55 @@ class NvmlMeter:
             self._nvml.nvmlShutdown()
 
 
+class Gpus:
+    """What the GPUs of this machine are, and how busy; nothing where there are none."""
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+        try:
+            import pynvml
+        except ImportError:
+            return
+        self._nvml = pynvml
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            count = pynvml.nvmlDeviceGetCount()
+            self._handles = [pynvml.nvmlDeviceGetHandleByIndex(k) for k in range(count)]
+
+    def utilisation(self) -> float | None:
+        """Return the share of the last sixth of a second or so in which the busiest ran anything.
+
+        ``nvmlDeviceGetUtilizationRates``: 0 to 1; it says nothing of how much ran at once.
+        """
+        rates = [self._ask("nvmlDeviceGetUtilizationRates", handle) for handle in self._handles]
+        return max((rate.gpu / 100 for rate in rates if rate is not None), default=None)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return name, driver, clocks in MHz and power limit in watts of each; None if unknown."""
+        return [self._describe(handle) for handle in self._handles]
+
+    def _describe(self, handle: Any) -> dict[str, Any]:
+        nvml = self._nvml
+        limit_mw = self._ask("nvmlDeviceGetEnforcedPowerLimit", handle)
+        clocks = {
+            f"{name}_{what}mhz": self._ask(f"nvmlDeviceGet{kind}ClockInfo", handle, which)
+            for name, which in (("sm", nvml.NVML_CLOCK_SM), ("memory", nvml.NVML_CLOCK_MEM))
+            for what, kind in (("", ""), ("most_", "Max"))
+        }
+        return {
+            "name": _text(self._ask("nvmlDeviceGetName", handle) or "unknown"),
+            "driver": _text(self._ask("nvmlSystemGetDriverVersion") or "unknown"),
+            **clocks,
+            "power_limit_w": None if limit_mw is None else limit_mw / 1000,
+        }
+
+    def _ask(self, function: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._nvml, function)(*arguments)
+        except self._nvml.NVMLError:
+            return None
+
+
 def _text(name: str | bytes) -> str:
     """Return a GPU's name, which older pynvml give as bytes."""
     return name.decode() if isinstance(name, bytes) else name

@@ -16,9 +16,9 @@ from rt_gait.errors import ModelError, ServerError
 from rt_gait.gait.embedder import window_shape
 from rt_gait.gait.inputs import Batch
 from rt_gait.gait.network import Job, Network, Request, embeddings
+from rt_gait.serving.call import Arrays
 from rt_gait.serving.health import Health, Question, Verdict, ignore
 from rt_gait.serving.repository import ModelInfo
-from rt_gait.serving.triton import Arrays
 from rt_gait.types import Embedding, Window, WindowLoss
 
 IN_FLIGHT = 4

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rt_gait.errors import ModelError
+from rt_gait.serving.call import Call
 from rt_gait.serving.repository import ModelInfo, TensorSpec, info_of
-from rt_gait.serving.triton import Call
 
 _SAME_PARAMETERS = ("modality", "layout", "frames", "cadence_hz", "height", "width", "checkpoint")
 """Those of ``config.pbtxt`` that say what goes in and which weights answer."""

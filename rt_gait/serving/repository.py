@@ -177,7 +177,7 @@ def load_info(models_dir: Path, name: str) -> ModelInfo:
         known = ", ".join(model_names(models_dir)) or "none"
         raise UsageError(f"no model is called {name!r}; models in {models_dir}: {known}")
     # Imported here: gRPC and protobuf take a quarter of a second that --help must not pay.
-    from rt_gait.serving.triton import parse_model_config
+    from rt_gait.serving.model_config import parse_model_config
 
     try:
         config = parse_model_config(path.read_text())
@@ -190,7 +190,7 @@ def load_info(models_dir: Path, name: str) -> ModelInfo:
 
 def info_of(config: Any, folder: Path) -> ModelInfo:
     """Return what a ``ModelConfig`` message says of the model in ``folder``."""
-    from rt_gait.serving.triton import tensor_fields
+    from rt_gait.serving.model_config import tensor_fields
 
     return ModelInfo(
         name=folder.name,

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import ModelError, ServerError, StopRequested
+from rt_gait.serving.call import Arrays, Call
 from rt_gait.serving.probe import Probe
 from rt_gait.serving.repository import ModelInfo, TensorSpec
-from rt_gait.serving.triton import Arrays, Call, TritonClient
+from rt_gait.serving.triton import TritonClient
 
 ASK_SECS = 1.0
 """For questions that cost the server nothing."""
@@ -78,10 +79,11 @@ class ServedModels:
 
     def send(self, info: ModelInfo, batch: npt.NDArray[Any], *, timeout_secs: float) -> Pending:
         """Send a batch [N, ...] for a model's only input."""
-        inputs = {info.inputs[0].name: batch}
-        outputs = [spec.name for spec in info.outputs]
-        call = self._client.infer(info.name, inputs, outputs, timeout_secs=timeout_secs)
-        return Pending(call, info, len(batch), self._client.endpoint.url)
+        return self.prepare(info, batch).send(timeout_secs)
+
+    def prepare(self, info: ModelInfo, batch: npt.NDArray[Any]) -> Prepared:
+        """Make a batch [N, ...] for a model's only input ready to be sent, once or many times."""
+        return Prepared(self._client, info, batch)
 
     def insist(
         self, info: ModelInfo, batch: npt.NDArray[Any], first: Pending | None = None
@@ -139,6 +141,29 @@ class ServedModels:
             if self._stopped():
                 raise StopRequested
             time.sleep(min(left_secs, _POLL_SECS))
+
+
+class Prepared:
+    """A batch as it travels."""
+
+    def __init__(self, client: TritonClient, info: ModelInfo, batch: npt.NDArray[Any]) -> None:
+        self._client, self._info, self._count = client, info, len(batch)
+        outputs = [spec.name for spec in info.outputs]
+        self._request = client.request(info.name, {info.inputs[0].name: batch}, outputs)
+
+    def send(self, timeout_secs: float) -> Pending:
+        """Send it."""
+        infer = self._client.infer
+        return self._pending(infer(self._info.name, self._request, timeout_secs=timeout_secs))
+
+    def ask(self, timeout_secs: float) -> Arrays:
+        """Send it and wait for the outputs, as :meth:`Pending.outputs`."""
+        infer = self._client.infer_now
+        call = infer(self._info.name, self._request, timeout_secs=timeout_secs)
+        return self._pending(call).outputs()
+
+    def _pending(self, call: Call) -> Pending:
+        return Pending(call, self._info, self._count, self._client.endpoint.url)
 
 
 class Pending:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from rt_gait.bench.clients import Answers, Camera, Clients, ClosedLoop
-from rt_gait.bench.load import main, most_people
 from rt_gait.bench.perf_analyzer import PerfAnalyzer, parse, perf_analyzer
+
+from rt_gait.bench.load import main, most_people
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient

@@ -62,7 +62,7 @@ def test_the_token_goes_with_every_request_and_into_no_message() -> None:
     asks = [
         lambda: client.ready(timeout_secs=5),
         lambda: client.config("m", timeout_secs=5).reply(),
-        lambda: client.infer("m", {}, [], timeout_secs=5).arrays(),
+        lambda: client.infer("m", client.request("m", {}, []), timeout_secs=5).arrays(),
         lambda: client.statistics("m", timeout_secs=5),
     ]
     for ask in asks:

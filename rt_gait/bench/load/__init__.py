@@ -1,0 +1,1 @@
+"""What a gait model gives under load: on a Triton server, or in this process."""

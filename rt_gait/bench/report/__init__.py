@@ -1,0 +1,1 @@
+"""A page of results for people."""

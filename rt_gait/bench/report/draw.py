@@ -1,0 +1,200 @@
+"""Plots as SVG, to stand in a page. The only file of the bench that imports matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rt_gait.bench.results.tables import energy
+from rt_gait.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Point = dict[str, Any]
+_UNSTABLE = "hollow: unstable"
+_COLOURS = "viridis"
+
+
+def check() -> None:
+    """Check that plots can be drawn.
+
+    Raises:
+        UsageError: matplotlib is missing.
+    """
+    if find_spec("matplotlib") is None:
+        raise UsageError("plots need matplotlib, which is not installed: pip install matplotlib")
+
+
+def throughput(points: Sequence[Point], title: str) -> str:
+    """Throughput against latency: a line for each batch, a point for each concurrency."""
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        batches = sorted({p["batch"] for p in points})
+        for colour, batch in zip(_colours(len(batches)), batches, strict=True):
+            line = [p for p in points if p["batch"] == batch]
+            _line(axis, line, colour, f"batch {batch}")
+        axis.set(xlabel="windows a second", ylabel="p99 latency of a request, ms", yscale="log")
+        axis.grid(alpha=0.3, which="both")
+        figure.legend(loc="outside right upper", frameon=False, title=f"({_UNSTABLE})")
+        axis.set_title(f"{title}: throughput against latency")
+
+    return _svg(draw, (8.4, 4.6), f"throughput {title}")
+
+
+def costs(points: Sequence[Point], title: str) -> str:
+    """Energy of a window against throughput; points without energy are left out."""
+    known = [p for p in points if energy(p, "mj_per_window") is not None]
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        for key, marker, label in (
+            ("mj_per_window", "o", "all"),
+            ("mj_above_idle", "^", "above idle"),
+        ):
+            pairs = [(p["windows_per_sec"], energy(p, key)) for p in known]
+            pairs = [(rate, mj) for rate, mj in pairs if mj is not None]
+            if pairs:
+                axis.plot(*zip(*sorted(pairs), strict=True), marker, ms=5, alpha=0.8, label=label)
+        axis.set(xlabel="windows a second", ylabel="mJ a window", yscale="log")
+        axis.grid(alpha=0.3, which="both")
+        axis.legend(frameon=False)
+        axis.set_title(f"{title}: energy of a window ({known[0]['energy']['total']})")
+
+    return _svg(draw, (8.4, 4.2), f"energy {title}") if known else ""
+
+
+def heat_maps(points: Sequence[Point], title: str) -> str:
+    """Batch by concurrency: throughput, latency, and energy where it was measured."""
+    maps: list[tuple[str, Callable[[Point], float | None], bool]] = [
+        ("windows a second", lambda p: p["windows_per_sec"], True),
+        ("p99, ms", lambda p: p.get("p99_ms"), False),
+        ("mJ a window", lambda p: energy(p, "mj_per_window"), False),
+    ]
+    maps = [m for m in maps if any(m[1](p) is not None for p in points)]
+    batches = sorted({p["batch"] for p in points})
+    concurrencies = sorted({p["concurrency"] for p in points})
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(1, len(maps), squeeze=False)[0]
+        for axis, (name, value, more_is_better) in zip(axes, maps, strict=True):
+            grid = np.full((len(batches), len(concurrencies)), np.nan)
+            for p in points:
+                place = (batches.index(p["batch"]), concurrencies.index(p["concurrency"]))
+                found = value(p)
+                grid[place] = np.nan if found is None else found
+            marks = [
+                (concurrencies.index(p["concurrency"]), batches.index(p["batch"]))
+                for p in points
+                if p["unstable"]
+            ]
+            _heat(axis, grid, marks, more_is_better=more_is_better)
+            axis.set_xticks(range(len(concurrencies)), labels=[str(c) for c in concurrencies])
+            axis.set_yticks(range(len(batches)), labels=[str(b) for b in batches])
+            axis.set(xlabel="concurrency", title=name)
+        axes[0].set_ylabel("batch")
+        figure.suptitle(f"{title}: batch by concurrency (*: unstable)")
+
+    size = (0.8 + len(maps) * (1.2 + 0.5 * len(concurrencies)), 1.9 + 0.38 * len(batches))
+    return _svg(draw, size, f"heat {title}")
+
+
+def front(candidates: Sequence[dict[str, Any]], key: str, label: str) -> str:
+    """Latency against another objective; the front is drawn, the dominated are pale.
+
+    Args:
+        candidates: with ``model``, ``p99_ms``, the objective, and ``dominated_by``.
+        key: the objective.
+        label: its name with its unit.
+    """
+    known = [c for c in candidates if c.get(key) is not None and c.get("p99_ms") is not None]
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        models = sorted({c["model"] for c in known})
+        for k, model in enumerate(models):
+            colour = f"C{k}"
+            ours = [c for c in known if c["model"] == model]
+            for best in (False, True):
+                chosen = [c for c in ours if (not c["dominated_by"]) == best]
+                xs, ys = [c["p99_ms"] for c in chosen], [c[key] for c in chosen]
+                alpha, size = (1.0, 46) if best else (0.25, 18)
+                name = model if best or all(c["dominated_by"] for c in ours) else None
+                axis.scatter(xs, ys, color=colour, label=name, alpha=alpha, s=size)
+        axis.set(xlabel="p99 latency of a request, ms", ylabel=label, xscale="log")
+        axis.grid(alpha=0.3, which="both")
+        figure.legend(loc="outside right upper", frameon=False, title="large: on the front")
+        axis.set_title(f"Latency against {label.partition(',')[0]}")
+
+    return _svg(draw, (8.4, 4.4), f"front {key}") if known else ""
+
+
+def stages(points: Sequence[Point], names: Sequence[str]) -> str:
+    """Time of the stages of a frame, a bar for each point."""
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        labels, left = [p["what"] for p in points], np.zeros(len(points))
+        for k, name in enumerate(names):
+            widths = np.array([p["stages"][name]["p50_ms"] for p in points])
+            axis.barh(labels, widths, left=left, color=f"C{k}", label=name)
+            left += widths
+        axis.invert_yaxis()
+        axis.set(xlabel="ms a frame (medians of the stages, one after the other)")
+        figure.legend(loc="outside right upper", frameon=False)
+
+    return _svg(draw, (8.4, 1.2 + 0.5 * len(points)), "stages")
+
+
+def _line(axis: Axes, line: list[Point], colour: Any, label: str) -> None:
+    rate, latency = "windows_per_sec", "p99_ms"
+    known = [p for p in line if p.get(rate) is not None and p.get(latency) is not None]
+    known.sort(key=lambda p: p["concurrency"])
+    xs, ys = [p[rate] for p in known], [p[latency] for p in known]
+    axis.plot(xs, ys, color=colour, lw=1.2, label=label)
+    for p in known:
+        fill = "white" if p["unstable"] else colour
+        axis.plot(p[rate], p[latency], "o", color=colour, markerfacecolor=fill, ms=5)
+
+
+def _heat(axis: Axes, grid: Any, marks: Sequence[Any], *, more_is_better: bool) -> None:
+    shown = np.log10(np.where(grid > 0, grid, np.nan))
+    colours = _COLOURS if more_is_better else f"{_COLOURS}_r"
+    axis.imshow(shown, cmap=colours, aspect="auto", origin="lower")
+    low, high = (np.nanmin(shown), np.nanmax(shown)) if np.isfinite(shown).any() else (0, 1)
+    for (row, column), value in np.ndenumerate(grid):
+        if not np.isfinite(value):
+            continue
+        share = (shown[row, column] - low) / ((high - low) or 1)
+        light = (share > 0.6) == more_is_better if more_is_better else share < 0.4
+        text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        text += "*" if (column, row) in marks else ""
+        axis.text(
+            column, row, text, ha="center", va="center", size=7, color="black" if light else "white"
+        )
+
+
+def _colours(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps[_COLOURS](0.9 * k / max(count - 1, 1)) for k in range(count)]
+
+
+def _svg(draw: Callable[[Figure], None], size: tuple[float, float], salt: str) -> str:
+    """Return an SVG element; ``salt`` keeps its ids apart from those of others in the page."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.hashsalt": salt, "font.size": 9}):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        written = StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None})
+    text = written.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,1 @@
+"""One form for everything that is measured, and what is made of it."""

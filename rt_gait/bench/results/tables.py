@@ -1,0 +1,83 @@
+"""Results as tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rt_gait.bench.results.environment import name_of
+from rt_gait.bench.results.file import Result
+
+Point = dict[str, Any]
+
+
+def number(value: float | None, digits: int = 1, scale: float = 1.0) -> str:
+    """Return a figure, or a dash where it was not measured."""
+    return "-" if value is None else f"{scale * value:,.{digits}f}"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+_LOAD: dict[str, Callable[[Point], str]] = {
+    "batch x concurrency": lambda p: f"{p['batch']} x {p['concurrency']}",
+    "by": lambda p: p["engine"],
+    "windows/s": lambda p: number(p["windows_per_sec"]),
+    "spread, %": lambda p: number(p.get("spread"), 1, 100),
+    "p50, ms": lambda p: number(p.get("p50_ms")),
+    "p95": lambda p: number(p.get("p95_ms")),
+    "p99": lambda p: number(p.get("p99_ms")),
+    "server's batch": lambda p: number(p.get("server_batch")),
+    "queue, ms": lambda p: number(p.get("queue_ms")),
+    "compute, ms": lambda p: number(p.get("compute_ms")),
+    "GPU, %": lambda p: number(p.get("gpu_share"), 0, 100),
+    "mJ a window": lambda p: number(energy(p, "mj_per_window")),
+    "above idle": lambda p: number(energy(p, "mj_above_idle")),
+    "least cosine": lambda p: number(p.get("cosine_min"), 5),
+    "unstable": lambda p: p["unstable"],
+}
+
+
+def energy(point: Point, key: str) -> float | None:
+    """Return a figure of a point's energy, if it was measured."""
+    found: float | None = (point.get("energy") or {}).get(key)
+    return found
+
+
+_CAPACITY: dict[str, Callable[[Point], str]] = {
+    "windows/s each": lambda p: number(p["rate_hz"]),
+    "p99 within, ms": lambda p: number(p["p99_limit_ms"], 0),
+    "people": lambda p: str(p["people"]),
+    "p50, ms": lambda p: number(p.get("p50_ms")),
+    "p99": lambda p: number(p.get("p99_ms")),
+    "spread, %": lambda p: number(p.get("spread"), 1, 100),
+    "server's batch": lambda p: number(p.get("server_batch")),
+    "GPU, %": lambda p: number(p.get("gpu_share"), 0, 100),
+    "mJ a window": lambda p: number(energy(p, "mj_per_window")),
+    "above idle": lambda p: number(energy(p, "mj_above_idle")),
+    "people, one request a window": lambda p: str(p["naive_people"]),
+    "unstable": lambda p: p.get("unstable", ""),
+}
+_CELLS = {"load": _LOAD, "capacity": _CAPACITY}
+
+
+def rows_of(result: Result) -> tuple[list[str], list[list[str]]]:
+    """Return heads, and a row for each point."""
+    cells = _CELLS[result.kind]
+    return list(cells), [[cell(point) for cell in cells.values()] for point in result.points]
+
+
+def as_table(result: Result) -> str:
+    """Return a result in Markdown."""
+    return table(*rows_of(result))
+
+
+def title(result: Result) -> str:
+    """Return what was measured, where, and on what."""
+    name = "" if result.model is None else f" of {result.model['name']}"
+    where = result.environment["server"] or result.setting.get("where", "")
+    part = "" if result.complete else f"; NOT COMPLETE: {result.note}"
+    return f"{result.kind}{name}, {where}, {name_of(result.environment)}{part}"

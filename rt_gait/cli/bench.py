@@ -1,0 +1,159 @@
+"""Parsing of ``rt-gait bench``: commands that measure, and those that read what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rt_gait.cli.options import Config, Overwrite, Triton, TritonCa, TritonTls, option
+from rt_gait.errors import ExitCode, UsageError
+
+bench_app = typer.Typer(help="Measure speed, energy and capacity, and compare what was measured.")
+
+Model = Annotated[str | None, option("--model", text="Gait model (default gait3d)")]
+Meter = Annotated[str, typer.Option("--energy-meter", help="auto, jtop, ina3221, nvml, rapl, none")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="Client processes (default: half the processors, 1 to 4)")
+]
+Out = Annotated[
+    Path | None, option("--out", text="Folder for the result, JSON, written point by point")
+]
+Results = Annotated[list[Path], typer.Argument(help="Results, or folders of them")]
+
+
+def numbers(text: str, flag: str) -> list[int]:
+    """Read ``1,4,8``.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 1:
+        raise UsageError(f"{flag} should be numbers above 0 such as 1,4,8, not {text!r}")
+    return found
+
+
+def milliseconds(text: str, flag: str) -> float:
+    """Read ``40ms``, ``0.04s`` or ``40``, which is milliseconds.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    value, scale = text.strip(), 1.0
+    if value.endswith("ms"):
+        value = value[:-2]
+    elif value.endswith("s"):
+        value, scale = value[:-1], 1000.0
+    try:
+        found = scale * float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise UsageError(f"{flag} should be a time such as 40ms, not {text!r}")
+    return found
+
+
+@bench_app.command()
+def load(
+    model: Model = None,
+    batch: Annotated[str, typer.Option(help="Windows in a request")] = "1,4,8",
+    concurrency: Annotated[str, typer.Option(help="Requests under way")] = "1,4,8",
+    triton: Triton = None,
+    engine: Annotated[
+        str, typer.Option(help="Who loads the server: own, perf_analyzer, both in turn")
+    ] = "own",
+    perf_analyzer: Annotated[
+        str, typer.Option(help="The program, for --engine perf_analyzer")
+    ] = "perf_analyzer",
+    secs: Annotated[float, typer.Option(min=0.1, help="Of each repeat")] = 2.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Of each point")] = 3,
+    warm_up: Annotated[float, typer.Option(min=0, help="Seconds at each point left out")] = 1.0,
+    processes: Processes = None,
+    energy_meter: Meter = "auto",
+    out: Out = None,
+    overwrite: Overwrite = None,
+    triton_tls: TritonTls = None,
+    triton_ca: TritonCa = None,
+    config: Config = None,
+) -> None:
+    """Load a model in closed loop at every batch and concurrency.
+
+    On the server named by --triton, or in this process without.
+    """
+    from rt_gait.bench.load.bench import Timing
+    from rt_gait.bench.load.sweep import Grid
+    from rt_gait.cli.bench_load import Asked, load_command
+
+    grid = Grid(
+        numbers(batch, "--batch"),
+        numbers(concurrency, "--concurrency"),
+        Timing(secs, repeats, warm_up),
+    )
+    flags = {"model": model, "triton": triton, "triton_tls": triton_tls, "triton_ca": triton_ca}
+    asked = Asked(config, flags | {"overwrite": overwrite}, processes, energy_meter, out)
+    raise typer.Exit(_uninterrupted(lambda: load_command(asked, grid, engine, perf_analyzer)))
+
+
+@bench_app.command()
+def capacity(
+    model: Model = None,
+    rate: Annotated[
+        list[float] | None, option("--rate", text="Windows a second each; repeatable (default 25)")
+    ] = None,
+    p99: Annotated[str, typer.Option(help="In which 99% of windows must be answered")] = "40ms",
+    triton: Triton = None,
+    secs: Annotated[float, typer.Option(min=0.5, help="Of each try, and of each repeat")] = 2.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Of the run that confirms")] = 3,
+    most: Annotated[int, typer.Option(min=1, help="People the search ends with")] = 1 << 20,
+    processes: Processes = None,
+    energy_meter: Meter = "auto",
+    out: Out = None,
+    overwrite: Overwrite = None,
+    triton_tls: TritonTls = None,
+    triton_ca: TritonCa = None,
+    config: Config = None,
+) -> None:
+    """Find how many people can be served at a rate, within a latency."""
+    from rt_gait.bench.load.bench import Timing
+    from rt_gait.bench.load.capacity import Wanted
+    from rt_gait.cli.bench_load import Asked, capacity_command
+
+    rates = rate or [25.0]
+    if min(rates) <= 0:
+        raise UsageError(f"--rate should be above 0, not {min(rates):g}")
+    wanted = [Wanted(each, milliseconds(p99, "--p99"), most) for each in rates]
+    flags = {"model": model, "triton": triton, "triton_tls": triton_tls, "triton_ca": triton_ca}
+    asked = Asked(config, flags | {"overwrite": overwrite}, processes, energy_meter, out)
+    timing = Timing(secs, repeats, 1.0)
+    raise typer.Exit(_uninterrupted(lambda: capacity_command(asked, wanted, timing)))
+
+
+def _uninterrupted(work: Callable[[], None]) -> ExitCode:
+    """Do it; return the exit code, also of Ctrl-C: what was done until then is kept."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        typer.echo("interrupted; what was measured is kept", err=True)
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK
+
+
+@bench_app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Results of rt-gait bench")],
+    out: Annotated[
+        Path | None, option("--out", text="Page to write (default: report.html in the folder)")
+    ] = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """Make a page with plots and a table in Markdown of the results in a folder."""
+    from rt_gait.bench.report.write import write_report
+
+    for path in write_report(folder, out, overwrite=bool(overwrite)):
+        typer.echo(f"wrote {path}", err=True)
