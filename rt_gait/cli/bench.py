@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from rt_gait.cli.options import Config, Overwrite, Triton, TritonCa, TritonTls, option
+from rt_gait.cli.options import (
+    Config,
+    Detector,
+    Fps,
+    Gallery,
+    Overwrite,
+    Triton,
+    TritonCa,
+    TritonTls,
+    option,
+)
 from rt_gait.errors import ExitCode, UsageError
 
 bench_app = typer.Typer(help="Measure speed, energy and capacity, and compare what was measured.")
@@ -134,6 +144,41 @@ def capacity(
     raise typer.Exit(_uninterrupted(lambda: capacity_command(asked, wanted, timing)))
 
 
+@bench_app.command()
+def pipeline(
+    video: Annotated[Path | None, option("--video", text="Video file, or folder of pictures")] = None,
+    people: Annotated[
+        str | None,
+        option("--people", text="Crowds of a script, such as 1,5,20 (default without --video)"),
+    ] = None,
+    secs: Annotated[float, typer.Option(min=1, help="Of each crowd")] = 10.0,
+    model: Model = None,
+    gallery: Gallery = None,
+    detector: Detector = None,
+    triton: Triton = None,
+    fps: Fps = None,
+    energy_meter: Meter = "auto",
+    out: Out = None,
+    overwrite: Overwrite = None,
+    triton_tls: TritonTls = None,
+    triton_ca: TritonCa = None,
+    config: Config = None,
+) -> None:
+    """Time whole runs: stages, latency, time to identity, memory, energy of a decision."""
+    from rt_gait.cli.bench_pipeline import pipeline_command
+
+    flags = {"video": video, "model": model, "gallery": gallery, "detector": detector, "fps": fps}
+    flags |= {"triton": triton, "triton_tls": triton_tls, "triton_ca": triton_ca}
+    crowds = numbers(people, "--people") if people else [] if video else [1, 5, 20]
+    raise typer.Exit(
+        _uninterrupted(
+            lambda: pipeline_command(
+                config, flags | {"overwrite": overwrite}, crowds, secs, energy_meter, out
+            )
+        )
+    )
+
+
 def _uninterrupted(work: Callable[[], None]) -> ExitCode:
     """Do it; return the exit code, also of Ctrl-C: what was done until then is kept."""
     try:
@@ -157,3 +202,39 @@ def report(
 
     for path in write_report(folder, out, overwrite=bool(overwrite)):
         typer.echo(f"wrote {path}", err=True)
+
+
+@bench_app.command()
+def pareto(
+    results: Results,
+    accuracy: Annotated[
+        list[Path] | None,
+        option("--accuracy", text="report.json of rt-gait evaluate, or build.json; repeatable"),
+    ] = None,
+    measure: Annotated[str, typer.Option(help="rank-1, rank-5, mAP or mINP")] = "rank-1",
+    max_latency: Annotated[
+        str | None, option("--max-latency", text="p99 of a request, such as 40ms")
+    ] = None,
+    min_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share, 0 to 1")
+    ] = None,
+    max_mj: Annotated[float | None, typer.Option(min=0, help="mJ a window")] = None,
+) -> None:
+    """Find the operating points that no other beats, and the one to deploy."""
+    from rt_gait.bench.pareto.front import Limits
+    from rt_gait.cli.bench_read import pareto_command
+
+    latency_ms = None if max_latency is None else milliseconds(max_latency, "--max-latency")
+    limits = Limits(latency_ms, min_accuracy, max_mj)
+    pareto_command(results, accuracy or [], measure, limits)
+
+
+@bench_app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="A result, or a folder of them")],
+    after: Annotated[Path, typer.Argument(help="Another")],
+) -> None:
+    """Compare two results: ratios, and whether they are more than noise."""
+    from rt_gait.cli.bench_read import compare_command
+
+    compare_command(before, after)

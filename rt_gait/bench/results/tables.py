@@ -9,6 +9,8 @@ from rt_gait.bench.results.environment import name_of
 from rt_gait.bench.results.file import Result
 
 Point = dict[str, Any]
+STAGES = ("detect", "track", "silhouette", "embed", "identify")
+"""Of the pipeline; a result is read without loading it."""
 
 
 def number(value: float | None, digits: int = 1, scale: float = 1.0) -> str:
@@ -61,13 +63,40 @@ _CAPACITY: dict[str, Callable[[Point], str]] = {
     "people, one request a window": lambda p: str(p["naive_people"]),
     "unstable": lambda p: p.get("unstable", ""),
 }
-_CELLS = {"load": _LOAD, "capacity": _CAPACITY}
+_PIPELINE: dict[str, Callable[[Point], str]] = {
+    "": lambda p: p["what"],
+    "frames/s, unpaced": lambda p: number(p["frames_per_sec"]),
+    "step p50, ms": lambda p: number(p["stages"]["step"]["p50_ms"]),
+    "p95": lambda p: number(p["stages"]["step"]["p95_ms"]),
+    "spread, %": lambda p: number(p["spread"], 1, 100),
+    **{
+        f"{name} p50 / p95": lambda p, name=name: " / ".join(  # type: ignore[misc]
+            number(p["stages"][name][f"{q}_ms"]) for q in ("p50", "p95")
+        )
+        for name in (*STAGES, "overhead")
+    },
+    "live: frames dropped": lambda p: f"{p['live']['dropped']} of {p['live']['captured']}",
+    "capture to event p50, ms": lambda p: number(p["live"]["latency"]["p50_ms"]),
+    "its p95": lambda p: number(p["live"]["latency"]["p95_ms"]),
+    "time to identity p50, s": lambda p: number(
+        p["live"]["time_to_identity"]["p50_ms"], 2, 1e-3
+    ),
+    "identities": lambda p: str(p["live"]["time_to_identity"]["tracks"]),
+    "peak MiB": lambda p: number(p["peak_mib"], 0),
+    "mJ a decision": lambda p: number(energy(p, "mj_per_decision")),
+    "mJ a frame": lambda p: number(energy(p, "mj_per_frame")),
+}
+_CELLS = {"load": _LOAD, "capacity": _CAPACITY, "pipeline": _PIPELINE}
 
 
 def rows_of(result: Result) -> tuple[list[str], list[list[str]]]:
-    """Return heads, and a row for each point."""
+    """Return heads, and a row for each point; of pipelines, a column for each point."""
     cells = _CELLS[result.kind]
-    return list(cells), [[cell(point) for cell in cells.values()] for point in result.points]
+    rows = [[cell(point) for cell in cells.values()] for point in result.points]
+    if result.kind != "pipeline":
+        return list(cells), rows
+    turned = [list(row) for row in zip(cells, *rows, strict=True)]
+    return turned[0], turned[1:]
 
 
 def as_table(result: Result) -> str:

@@ -1,10 +1,7 @@
-"""What each stage of the pipeline costs, for crowds of different size.
-
-    python -m rt_gait.bench.stages [--people 1 5 20] [--frames 500] [--model gei] [--json]
+"""A crowd played back by a script: everything but the networks, for people of any number.
 
 A scripted detector plays drawn walkers back, and does all that surrounds the person segmenter's
-network: letter-boxing, suppression, masks. So ``detect`` is without its network, and ``overhead``
-is a whole step without ``embed``, the gait network: everything but the networks. Everybody
+network: letter-boxing, suppression, masks. So ``detect`` is without its network. Everybody
 appears in the first frame, so all windows fall due in the same frames: the worst case for the tail.
 The pictures are 1920x1080 at 25 Hz, the people 300 pixels tall, the gallery 100 subjects with 4
 random templates each.
@@ -12,62 +9,32 @@ random templates each.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
 
 from rt_gait.detect.yolo_seg import decode, letterbox
-from rt_gait.errors import RtGaitError, UsageError
-from rt_gait.gait.embedder import OnnxGaitEmbedder, PipelineEmbedder, gait_model_info
+from rt_gait.errors import UsageError
+from rt_gait.gait.embedder import PipelineEmbedder
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import unit_vectors
 from rt_gait.pipeline import Pipeline
-from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import BoolArray, Detections, FloatArray, Frame, Mask, UInt8Array
+from rt_gait.video.source import BaseSource, SourceInfo
 
-WARM_UP_FRAMES = 50
-"""Not counted: caches fill, tracks are confirmed, and the first windows (1.2 s) come."""
 MOST_PEOPLE = 20
 _FRAME_HW = (1080, 1920)
 _INPUT_HW = (480, 640)
-_RATE_HZ = 25
+RATE_HZ = 25
 _CYCLE_FRAMES = 26
 """About 1.04 s, a usual gait cycle."""
 _PERSON_HW = (300, 156)
 _PLACES_PER_ROW = 10
 _SUBJECTS, _TEMPLATES_EACH = 100, 4
-
-
-@dataclass(frozen=True, slots=True)
-class StageTime:
-    """Milliseconds a frame."""
-
-    p50_ms: float
-    p95_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class StageReport:
-    """One crowd."""
-
-    people: int
-    frames: int
-    """Frames measured."""
-    silhouettes: int
-    """Silhouettes made in them: ``people * frames``, or the crowd was not seen as it should."""
-    windows: int
-    """Windows embedded in them."""
-    stages: dict[str, StageTime]
-    """The pipeline's stages in their order, then ``step`` (all) and ``overhead``."""
 
 
 class ScriptedCrowd:
@@ -101,7 +68,7 @@ class ScriptedCrowd:
             min_score=0.3,
         )
         height, width = _PERSON_HW
-        sway = math.sin(2 * math.pi * self._frame / (8 * _RATE_HZ))
+        sway = math.sin(2 * math.pi * self._frame / (8 * RATE_HZ))
         boxes, masks = [], []
         for person in range(self._people):
             row, column = divmod(person, _PLACES_PER_ROW)
@@ -115,58 +82,44 @@ class ScriptedCrowd:
         return Detections(np.array(boxes, np.float32), scores, tuple(masks))
 
 
-def measure(
-    embedder: PipelineEmbedder, templates: Templates, *, people: int, frames: int
-) -> StageReport:
-    """Time the pipeline on one crowd.
+class CrowdSource(BaseSource):
+    """Frames without anything on them, for :class:`ScriptedCrowd` to see people in."""
+
+    def __init__(self, frames: int) -> None:
+        height, width = _FRAME_HW
+        super().__init__(SourceInfo("crowd", False, width, height, Fraction(RATE_HZ), frames))
+        self._image = np.zeros((height, width, 3), np.uint8)
+        self._left = frames
+        self._index = 0
+
+    def read(self) -> Frame | None:
+        """Return the next frame."""
+        if self._index == self._left:
+            return None
+        self._index += 1
+        return Frame(self._image, self._index - 1, (self._index - 1) / RATE_HZ)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def crowd_pipeline(embedder: PipelineEmbedder, templates: Templates, people: int) -> Pipeline:
+    """Return a pipeline that sees a crowd.
 
     Args:
         embedder: the gait model.
         templates: the gallery, of the model's dimension or empty.
         people: 1 to 20.
-        frames: frames to measure, 1 or more, after :data:`WARM_UP_FRAMES` more.
 
     Raises:
         UsageError: a number out of range.
     """
-    if frames < 1:
-        raise UsageError(f"expected 1 or more frames to measure, got {frames}")
-    pipeline = Pipeline(
+    return Pipeline(
         detector=ScriptedCrowd(people),
         tracker=SortTracker(),
         embedder=embedder,
         identifier=Identifier(templates, Thresholds(known=0.9, candidate=0.8, margin=0.02)),
     )
-    image = np.zeros((*_FRAME_HW, 3), np.uint8)
-    silhouettes = windows = 0
-    secs: dict[str, list[float]] = {}
-    for index in range(WARM_UP_FRAMES + frames):
-        frame = Frame(image, index, index / _RATE_HZ)
-        start_secs = time.perf_counter()
-        result = pipeline.step(frame)
-        step_secs = time.perf_counter() - start_secs
-        if index < WARM_UP_FRAMES:
-            continue
-        silhouettes += len(result.silhouettes)
-        windows += len(result.embeddings)
-        totals = {"step": step_secs, "overhead": step_secs - result.stage_secs["embed"]}
-        for stage, spent_secs in (result.stage_secs | totals).items():
-            secs.setdefault(stage, []).append(spent_secs)
-    times = {stage: _summarise(spent_secs) for stage, spent_secs in secs.items()}
-    return StageReport(people, frames, silhouettes, windows, times)
-
-
-def format_table(reports: Sequence[StageReport]) -> str:
-    """Return a table with a line for each stage and two columns for each crowd."""
-    lines = [
-        f"{'people':<12}" + "".join(f"{report.people:>18}" for report in reports),
-        f"{'ms a frame':<12}" + f"{'p50':>9}{'p95':>9}" * len(reports),
-    ]
-    for stage in reports[0].stages:
-        times = [report.stages[stage] for report in reports]
-        lines.append(f"{stage:<12}" + "".join(f"{t.p50_ms:>9.2f}{t.p95_ms:>9.2f}" for t in times))
-    lines.append(f"{'windows':<12}" + "".join(f"{report.windows:>18}" for report in reports))
-    return "\n".join(lines)
 
 
 def random_templates(dimension: int) -> Templates:
@@ -191,11 +144,6 @@ def _network_outputs(people: int) -> tuple[FloatArray, FloatArray]:
     return anchors, rng.standard_normal((32, 120, 160)).astype(np.float32)
 
 
-def _summarise(spent_secs: Sequence[float]) -> StageTime:
-    p50, p95 = np.percentile(np.array(spent_secs) * 1000, (50, 95))
-    return StageTime(float(p50), float(p95))
-
-
 def _draw_walker(phase: float) -> BoolArray:
     """Draw a person from the side, filling the height of the box; ``phase`` 0..1 of a cycle."""
     height, width = _PERSON_HW
@@ -209,33 +157,3 @@ def _draw_walker(phase: float) -> BoolArray:
         hand = (middle - round(side * 40 * swing), 170)
         cv2.line(image, (middle, 70), hand, 1, 14)
     return image.astype(bool)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure as the command line says, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rt_gait.bench.stages",
-        description="Time the stages of the pipeline on crowds played back by a script.",
-    )
-    parser.add_argument("--people", type=int, nargs="+", default=[1, 5, 20], metavar="N")
-    parser.add_argument("--frames", type=int, default=500, help="frames measured for each crowd")
-    parser.add_argument("--model", default="gei", help="gait model of the model repository")
-    parser.add_argument("--json", action="store_true", help="print one JSON list")
-    args = parser.parse_args(argv)
-    try:
-        info = gait_model_info(default_models_dir(), args.model)
-        embedder = OnnxGaitEmbedder(info)
-        templates = random_templates(info.outputs[0].dims[-1])
-        reports = [
-            measure(embedder, templates, people=people, frames=args.frames)
-            for people in args.people
-        ]
-    except RtGaitError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return int(error.exit_code)
-    print(json.dumps([asdict(r) for r in reports]) if args.json else format_table(reports))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Which model to deploy, and how to ask it: latency, energy, accuracy and size at once."""

@@ -1,0 +1,63 @@
+"""How accurate each network is, from what ``rt-gait evaluate`` and ``models build`` have written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rt_gait.bench.results.file import read_json
+from rt_gait.errors import UsageError
+
+MEASURES = ("rank-1", "rank-5", "mAP", "mINP")
+"""Those that are better when they are greater."""
+
+
+@dataclass
+class Accuracies:
+    """Shares from 0 to 1; a TensorRT plan has its own, never that of the ONNX model behind it."""
+
+    measure: str
+    by_key: dict[str, float] = field(default_factory=dict)
+    """Of ONNX models, by ``name@digest``."""
+    by_plan: dict[str, float] = field(default_factory=dict)
+    """Of plans, by SHA-256."""
+
+    def of(self, model: Mapping[str, Any]) -> float | None:
+        """Return a model's, as a result describes it; None if it was not measured."""
+        if model["platform"] == "tensorrt_plan":
+            return self.by_plan.get(model["network_sha256"])
+        return self.by_key.get(model["key"])
+
+    def add(self, path: Path) -> bool:
+        """Take in a file; False if it is no report with accuracies.
+
+        Raises:
+            UsageError: it cannot be read, or two reports differ over a model.
+        """
+        told = read_json(path)
+        if not isinstance(told, dict):
+            return False
+        if "plan_sha256" in told:
+            if told.get("accuracy"):
+                self._take(self.by_plan, told["plan_sha256"], told["accuracy"]["models"][0], path)
+            return True
+        if told.get("layout") != 1 or "models" not in told or "protocol" not in told:
+            return False
+        for model in told["models"]:
+            self._take(self.by_key, model["model"], model, path)
+        return True
+
+    def _take(self, known: dict[str, float], key: str, model: Any, path: Path) -> None:
+        figures = [c["figures"].get(self.measure) for c in model["conditions"].values()]
+        values = [f["value"] for f in figures if f is not None and f["value"] is not None]
+        if not values:
+            return
+        value = fmean(values)
+        if known.setdefault(key, value) != value:
+            raise UsageError(
+                f"two reports give {model['model']} another {self.measure} "
+                f"({known[key]:.4f}, {value:.4f}); name those of one data set: {path}"
+            )
