@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
+import itertools
 import os
 import sys
 import tempfile
@@ -26,44 +26,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
-from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Barrier
+from functools import lru_cache
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
+from rt_gait.bench.load.answers import Answers
+from rt_gait.bench.load.bench import Timing, opened
+from rt_gait.bench.load.engine import Engine, Served, Target, inputs_of
+from rt_gait.bench.load.jobs import sleep_until
 from rt_gait.errors import RtGaitError
-from rt_gait.gait.embedder import gait_model_info
 from rt_gait.gait.inputs import model_input
 from rt_gait.gait.live import LiveGaitEmbedder
-from rt_gait.gait.network import Network
 from rt_gait.gait.triton import TritonGaitEmbedder, connect
 from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.onnx import usable_cpus
 from rt_gait.serving.repository import default_models_dir
-from rt_gait.serving.served import ServedModels, wait_until_ready
 from rt_gait.serving.server.install import default_venv, ensure_installed
 from rt_gait.serving.server.process import Ports, TritonServer
-from rt_gait.serving.triton import TritonClient
 from rt_gait.types import Window
 
 WAYS = ("naive", "file", "live")
 _IDLE_SECS = 0.001
-_PATIENCE_SECS = 120.0
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one client process does."""
-
-    address: str
-    models_dir: Path
-    model: str
-    people: tuple[int, ...]
-    secs: float
-    repeats: int
+_WINDOW = (30, 64, 44)
 
 
 @dataclass(frozen=True)
@@ -83,8 +69,10 @@ Tick = Callable[[Sequence[Window]], int]
 """Hands in the windows of a tick; returns how many were embedded by the end of it."""
 
 
-def ways(network: Network, served: ServedModels) -> dict[str, Tick]:
-    """Return the three ways of asking."""
+@lru_cache(maxsize=1)
+def ways(engine: Served) -> dict[str, Tick]:
+    """Return the three ways of asking; a process keeps what a live run has found out."""
+    network, served = connect(engine.info, engine.client)
     info = network.models[0]
     batch = model_input(info)
     patient = TritonGaitEmbedder(network, served)
@@ -104,71 +92,49 @@ def ways(network: Network, served: ServedModels) -> dict[str, Tick]:
     return {"naive": naive, "file": lambda ws: len(patient.embed(ws)), "live": several_under_way}
 
 
-def client(task: Task, barrier: Barrier, results: Queue[int]) -> None:
-    """Run every phase together with the other processes; report windows embedded in each."""
-    connection = TritonClient(Endpoint(task.address))
-    info = gait_model_info(task.models_dir, task.model)
-    rng = np.random.default_rng(os.getpid())
-    frames = int(info.number("frames"))
-    for way, people, tick in phases(task, ways(*connect(info, connection))):
-        pixels = rng.integers(0, 256, (people, frames, 64, 44)).astype(np.uint8)
-        windows = [Window(i, 0.0, 0.0, pixels[i]) for i in range(people)]
-        # A live run finds out what the server can answer in time; the others need no such while.
-        repeat(tick, windows, task.secs if way == "live" else 0)
-        barrier.wait(_PATIENCE_SECS)
-        results.put(repeat(tick, windows, task.secs))
-        barrier.wait(_PATIENCE_SECS)
-    connection.close()
+@dataclass(frozen=True)
+class Ticks:
+    """A client whose people's windows all fall due at once, as soon as the last are answered."""
+
+    way: str
+    people: int
+    secs: float
+
+    def run(self, engine: Engine, begin_s: float) -> Answers:
+        """Hand in the same windows for a while; only what was embedded is counted."""
+        assert isinstance(engine, Served)
+        tick = ways(engine)[self.way]
+        pixels = np.resize(inputs_of(engine.info), (self.people, *_WINDOW))
+        windows = [Window(i, 0.0, 0.0, pixels[i]) for i in range(self.people)]
+        done: list[tuple[float, int]] = []
+        sleep_until(begin_s)
+        while (now_s := time.monotonic() - begin_s) < self.secs or not done:
+            done.append((now_s, tick(windows)))
+        times = np.repeat([at_s for at_s, _ in done], [count for _, count in done])
+        return Answers(times, np.full(len(times), np.nan), np.zeros(0))
 
 
-def repeat(tick: Tick, windows: Sequence[Window], secs: float) -> int:
-    """Hand in the same windows for a while, once at least; return how many were embedded."""
-    end_secs = time.monotonic() + secs
-    done = tick(windows)
-    while time.monotonic() < end_secs:
-        done += tick(windows)
-    return done
-
-
-def phases(task: Task, asked: dict[str, Tick]) -> Iterator[tuple[str, int, Tick]]:
-    """Yield way, people and tick of each phase; the ways take turns within a repeat."""
-    for _ in range(task.repeats):
-        for people in task.people:
-            for way, tick in asked.items():
-                yield way, people, tick
-
-
-def measure(task: Task, processes: int, connection: TritonClient) -> list[Row]:
-    """Run all phases with a number of processes."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(processes + 1), spawn.Queue()
-    job = (task, barrier, results)
-    count = partial(connection.statistics, task.model, timeout_secs=_PATIENCE_SECS)
-    clients = [spawn.Process(target=client, args=job) for _ in range(processes)]
-    for one in clients:
-        one.start()
-    found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
-    nothing: dict[str, Tick] = dict.fromkeys(WAYS, len)
-    try:
-        for way, people, _ in phases(task, nothing):
-            barrier.wait(_PATIENCE_SECS)
-            before, begun_secs = count(), time.monotonic()
-            barrier.wait(_PATIENCE_SECS)
-            took_secs = time.monotonic() - begun_secs
-            more = {key: number - before[key] for key, number in count().items()}
-            clips = sum(results.get(timeout=_PATIENCE_SECS) for _ in clients) / took_secs
-            batch = more["inferences"] / max(more["executions"], 1)
-            each = found.setdefault((way, people), [])
-            each.append((clips, more["requests"] / took_secs, batch))
-    except Exception:
-        barrier.abort()
-        raise
-    finally:
-        for one in clients:
-            one.join(10)
+def measure(target: Target, asked: argparse.Namespace, processes: int) -> list[Row]:
+    """Run all phases with a number of processes; the ways take turns within a repeat."""
+    found: dict[tuple[str, int], list[dict[str, float]]] = {}
+    with opened(target, processes, "none") as bench:
+        for _ in range(asked.repeats):
+            for people, way in itertools.product(asked.people, WAYS):
+                # A live run finds out what the server can answer in time.
+                timing = Timing(asked.secs, 1, asked.secs if way == "live" else 0.0)
+                job = Ticks(way, people, timing.all_secs)
+                (row,) = bench.measure(lambda _, job=job: job, timing, 1)["repeats"]  # type: ignore[misc]
+                found.setdefault((way, people), []).append(row)
+    figures = ("windows_per_sec", "requests_per_sec", "server_batch")
     return [
-        Row(task.model, way, processes, people, *(median(c) for c in zip(*each, strict=True)))
-        for (way, people), each in found.items()
+        Row(
+            target.model,
+            way,
+            processes,
+            people,
+            *(median(row[name] or 0.0 for row in rows) for name in figures),
+        )
+        for (way, people), rows in found.items()
     ]
 
 
@@ -227,15 +193,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     try:
         with server(asked) as address:
-            connection = TritonClient(Endpoint(address))
-            wait_until_ready(connection, 10)
-            for model in asked.models:
-                task = Task(
-                    address, asked.models_dir, model, tuple(asked.people), asked.secs, asked.repeats
-                )
-                for processes in asked.processes:
-                    rows += measure(task, processes, connection)
-            connection.close()
+            for model, processes in itertools.product(asked.models, asked.processes):
+                target = Target(asked.models_dir, model, Endpoint(address))
+                rows += measure(target, asked, processes)
     except RtGaitError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

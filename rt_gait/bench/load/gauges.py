@@ -30,11 +30,13 @@ class Gauged:
     """Mean utilisation, 0 to 1; None without a GPU that tells."""
 
     def server_figures(self) -> dict[str, float | None]:
-        """Return mean batch, and mean queue and compute time of a request in milliseconds."""
+        """Return requests a second, mean batch, mean queue and compute time of a request in ms."""
         rose = self.server
         if not rose or not rose["requests"] or not rose["executions"]:
-            return dict.fromkeys(("server_batch", "queue_ms", "compute_ms"))
+            names = ("requests_per_sec", "server_batch", "queue_ms", "compute_ms")
+            return dict.fromkeys(names)
         return {
+            "requests_per_sec": rose["requests"] / self.energy.duration_s,
             "server_batch": rose["inferences"] / rose["executions"],
             "queue_ms": rose["queue_ns"] / rose["requests"] / 1e6,
             "compute_ms": rose["compute_ns"] / rose["requests"] / 1e6,

@@ -1,67 +1,201 @@
-"""Load, capacity and perf_analyzer's file: in runs too short to mean anything, the sums agree."""
+"""Load and capacity: in runs too short to mean anything, the sums agree with the server's own."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from rt_gait.bench.clients import Answers, Camera, Clients, ClosedLoop
-from rt_gait.bench.perf_analyzer import PerfAnalyzer, parse, perf_analyzer
+from typer.testing import CliRunner
 
-from rt_gait.bench.load import main, most_people
-from rt_gait.errors import ModelError, UsageError
+from rt_gait.bench.load.answers import Answers, Sample
+from rt_gait.bench.load.bench import summary
+from rt_gait.bench.load.capacity import most_people
+from rt_gait.bench.load.clients import Clients
+from rt_gait.bench.load.engine import Target, batch_from, inputs_of
+from rt_gait.bench.load.jobs import Camera, ClosedLoop
+from rt_gait.bench.load.reference import Reference
+from rt_gait.bench.results.file import read
+from rt_gait.cli.app import app
+from rt_gait.errors import ExitCode, ModelError, OutputError, ServerError, UsageError
+from rt_gait.gait.embedder import gait_model_info
+from rt_gait.serving.endpoint import Endpoint
+from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 
-CSV = (
-    "Concurrency,Inferences/Second,Client Send,Network+Server Send/Recv,Server Queue,"
-    "Server Compute Input,Server Compute Infer,Server Compute Output,Client Recv,p50 latency,"
-    "p90 latency,p95 latency,p99 latency\n"
-    "4,494.699,21,1200,4600,80,2100,15,3,7993,8300,8400,8681\n"
-)
+SHORT = ["--secs", "0.4", "--repeats", "2", "--processes", "2", "--energy-meter", "none"]
 
 
-def test_a_sweep_and_a_capacity_agree_with_the_server(
+def bench(*arguments: object, models: Path, triton: TritonServer | None = None) -> Result:
+    words = ["bench", *map(str, arguments)]
+    words += [] if triton is None else ["--triton", triton.address]
+    env = {"RT_GAIT_MODELS_DIR": str(models), "COLUMNS": "200"}
+    return CliRunner().invoke(app, words, env=env)
+
+
+def failure(result: Result) -> Any:
+    """The error that a command ended with, which the program tells in one line."""
+    return result.exception
+
+
+@pytest.fixture
+def target(triton: TritonServer, triton_models: Path) -> Target:
+    return Target(triton_models, "whole", Endpoint(triton.address))
+
+
+def test_a_sweep_agrees_with_the_server(
     triton: TritonServer, triton_models: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "load.json"
-    where = ["--triton", triton.address, "--models-dir", str(triton_models), "--model", "whole"]
-    short = ["--batch", "1", "4", "--concurrency", "2", "--secs", "1", "--processes", "2"]
-    limit = ["--rate", "2", "--p99-ms", "2000", "--most", "8", "--energy-secs", "1"]
-    assert main([*where, *short, *limit, "--out", str(out)]) == 0
-    found = json.loads(out.read_text())
-    assert found["agreement"] > 0.9999
-    assert [(p["batch"], p["concurrency"]) for p in found["points"]] == [(1, 2), (4, 2)]
-    for point in found["points"]:
+    asked = ["--model", "whole", "--batch", "1,4", "--concurrency", "2", "--warm-up", "0.2"]
+    done = bench("load", *asked, *SHORT, "--out", tmp_path, models=triton_models, triton=triton)
+    assert done.exit_code == 0, done.exception
+    result = read(tmp_path / "load-whole-triton.json")
+    assert result.complete
+    assert result.environment["server"].startswith("triton 2.")
+    assert result.model is not None
+    assert result.setting["reference"] == result.model["key"]
+    assert [(p["batch"], p["concurrency"]) for p in result.points] == [(1, 2), (4, 2)]
+    for point in result.points:
         assert point["failed"] == 0
         assert point["batch"] <= point["server_batch"] <= 2 * point["batch"]
         assert 0 < point["p50_ms"] <= point["p95_ms"] <= point["p99_ms"]
-    (capacity,) = found["capacity"]
-    assert 2 <= capacity["people"] <= 8
-    assert len(capacity["again"]) == 3
+        assert point["queue_ms"] + point["compute_ms"] < point["p99_ms"]
+        assert point["cosine_min"] > 0.9999
+        assert point["energy"]["mj_per_window"] is None
+        assert "not measured" in point["energy"]["note"]
+        assert len(point["repeats"]) == 2
+        # What clients saw is what the server counted, but for requests on the edges.
+        for row in point["repeats"]:
+            seen = row["windows_per_sec"] / point["batch"]
+            assert row["requests_per_sec"] == pytest.approx(seen, abs=15, rel=0.2)
+    assert "| 4 x 2 | own |" in done.stdout
+
+
+def test_in_process_needs_no_server(triton_models: Path, tmp_path: Path) -> None:
+    asked = ["--model", "whole", "--batch", "2", "--concurrency", "2", "--warm-up", "0"]
+    done = bench("load", *asked, *SHORT, "--out", tmp_path, models=triton_models)
+    assert done.exit_code == 0, done.exception
+    (point,) = read(tmp_path / "load-whole-in-process.json").points
+    assert point["windows_per_sec"] > 0
+    assert point["server_batch"] is None
+    assert point["cosine_min"] > 0.9999
+
+
+def test_capacity_is_found_and_confirmed(
+    triton: TritonServer, triton_models: Path, tmp_path: Path
+) -> None:
+    limits = ["--rate", "2", "--p99", "2s", "--most", "8", "--secs", "1", "--repeats", "1"]
+    asked = ["--model", "whole", *limits, "--processes", "2", "--energy-meter", "none"]
+    done = bench("capacity", *asked, "--out", tmp_path, models=triton_models, triton=triton)
+    assert done.exit_code == 0, done.exception
+    (point,) = read(tmp_path / "capacity-whole-triton.json").points
+    assert point["people"] == 8
+    assert point["search_ended_at_most"]
+    assert [row["people"] for row in point["tried"]] == [2, 4, 8]
+    assert point["windows_per_sec"] == pytest.approx(16, abs=2)
+    assert point["p99_ms"] <= 2000
 
 
 def test_each_window_of_a_camera_is_answered_once(
-    triton: TritonServer, triton_models: Path, triton_client: TritonClient
+    target: Target, triton_client: TritonClient
 ) -> None:
     before = triton_client.statistics("whole", timeout_secs=10)["inferences"]
-    with Clients(triton.address, triton_models, "whole", 2) as clients:
+    with Clients(target, 2) as clients:
         answers = clients.do(lambda k: Camera(3 + k, 2.0, 1.0))
-    assert len(answers.latency_ms) == 2 * (3 + 4)
+    assert answers.count == 2 * (3 + 4)
     assert triton_client.statistics("whole", timeout_secs=10)["inferences"] - before == 14
 
 
-def test_a_closed_loop_counts_windows_not_requests(
-    triton: TritonServer, triton_models: Path
-) -> None:
-    with Clients(triton.address, triton_models, "whole", 1) as clients:
+def test_a_closed_loop_counts_windows_and_keeps_answers(target: Target) -> None:
+    with Clients(target, 1) as clients:
         answers = clients.do(lambda _: ClosedLoop(8, 2, 0.2))
-    assert len(answers.latency_ms) >= 16
-    assert len(answers.latency_ms) % 8 == 0
+    assert answers.count >= 16
+    assert answers.count % 8 == 0
+    info = gait_model_info(target.models_dir, "whole")
+    cosines = Reference(info).cosines(answers.samples)
+    assert cosines["cosine_min"] == pytest.approx(1, abs=1e-4)
+
+
+def test_another_answer_is_seen(triton_models: Path) -> None:
+    info = gait_model_info(triton_models, "whole")
+    vectors = OnnxModel(info.onnx_path, info).run(batch_from(inputs_of(info), 5, 4))[0]
+    reference = Reference(info)
+    assert reference.cosines([Sample(5, vectors)])["cosine_min"] == pytest.approx(1, abs=1e-5)
+    swapped = reference.cosines([Sample(5, vectors[::-1])])["cosine_min"]
+    assert swapped is not None
+    assert swapped < 0.9999
+    assert reference.cosines([])["cosine_min"] is None
+
+
+def test_a_server_that_dies_leaves_what_was_measured(triton_models: Path, tmp_path: Path) -> None:
+    from triton_server import new_server
+
+    server = new_server(triton_models)
+    server.start()
+    program = tmp_path / "perf_analyzer"  # the second engine at each point: it kills the server
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo Perf Analyzer Version 2.51.0 && exit\n'
+        f"kill -9 -{server.pid}\nsleep 0.5\n"
+    )
+    program.chmod(0o755)
+    asked = ["--model", "whole", "--batch", "1", "--concurrency", "1", "--engine", "both"]
+    asked += ["--perf-analyzer", str(program), "--warm-up", "0", "--out", str(tmp_path)]
+    try:
+        done = bench("load", *asked, *SHORT, models=triton_models, triton=server)
+    finally:
+        server.kill()
+    assert isinstance(done.exception, ServerError)
+    result = read(tmp_path / "load-whole-triton.json")
+    assert not result.complete
+    assert "broke off" in result.note
+    assert [p["engine"] for p in result.points] == ["own"]
+
+
+def test_bad_requests_are_one_line(
+    triton: TritonServer, triton_models: Path, tmp_path: Path
+) -> None:
+    def load(*arguments: object, served: bool = True) -> Any:
+        server = triton if served else None
+        return failure(bench("load", *arguments, models=triton_models, triton=server))
+
+    nobody = load("--model", "nobody")
+    assert isinstance(nobody, UsageError)
+    assert "no model is called 'nobody'" in str(nobody)
+    batch = load("--model", "whole", "--batch", "1,65")
+    assert isinstance(batch, UsageError)
+    assert "--batch 65 is not among 1 to 64" in str(batch)
+    for bad in ("", "0", "1,x"):
+        assert "--batch should be numbers above 0" in str(load("--batch", bad))
+    assert "--engine should be own" in str(load("--model", "whole", "--engine", "ab"))
+    assert "--triton HOST:PORT" in str(load("--model", "whole", "--engine", "both", served=False))
+    (tmp_path / "load-whole-triton.json").write_text("{}")
+    kept = load("--model", "whole", "--batch", "1", "--concurrency", "1", "--out", tmp_path)
+    assert isinstance(kept, OutputError)
+    assert "--overwrite" in str(kept)
+
+
+def test_no_server_is_one_line(triton_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Target.open, "__defaults__", (0.3,))
+    asked = ["--model", "whole", "--triton", "127.0.0.1:9"]
+    error = failure(bench("load", *asked, models=triton_models))
+    assert isinstance(error, ModelError)
+    assert error.exit_code is ExitCode.MODEL
+    assert "no Triton server was ready" in str(error)
+    assert "HOST:PORT" in str(failure(bench("load", "--triton", "x", models=triton_models)))
+
+
+@pytest.mark.parametrize("text", ["0", "-1ms", "fast", "infs", "2us"])
+def test_times_that_are_none_are_refused(text: str, triton_models: Path) -> None:
+    error = failure(bench("capacity", "--p99", text, models=triton_models))
+    assert isinstance(error, UsageError)
+    assert "--p99 should be a time such as 40ms" in str(error)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 64))
@@ -80,40 +214,48 @@ def test_the_most_people_are_found_within_a_twentieth(limit: int, least: int) ->
     assert len(tried) <= 40
 
 
-def test_answers_of_several_clients_are_joined() -> None:
-    parts = [Answers(np.array([1.0, 2.0]), 1, 2.0), Answers(np.array([3.0, 4.0]), 2, 1.0)]
-    both = Answers.joined(parts)
-    assert (both.per_sec, both.failed, both.quantile_ms(0.5)) == (2.0, 3, 2.5)
-    assert Answers(np.array([]), 3, 1.0).quantile_ms(0.99) == float("inf")
+def test_answers_are_joined_and_cut() -> None:
+    one = Answers(np.array([0.1, 0.9]), np.array([1.0, 2.0]), np.array([0.5]))
+    two = Answers(np.array([0.2]), np.array([3.0]), np.array([1.5, 1.6]))
+    both = Answers.joined([one, two])
+    assert (both.count, both.failed, both.quantile_ms(0.5)) == (3, 3, 2.0)
+    assert (both.between(0, 0.5).count, both.between(0.5, 1).failed) == (2, 1)
+    assert not both.within(100)
+    assert two.between(0, 1).within(3.0)
+    assert not two.between(1, 1.2).within(100)
+    assert two.between(1, 1.2).quantile_ms(0.99) is None
 
 
-def test_the_file_of_perf_analyzer_is_read() -> None:
-    assert parse(CSV) == PerfAnalyzer(494.699, 7.993, 8.681)
+def row(rate: float, p50: float | None = 5.0, failed: int = 0) -> dict[str, Any]:
+    names = ("p95_ms", "p99_ms", "server_batch", "queue_ms", "compute_ms", "gpu_share")
+    told = {"windows_per_sec": rate, "p50_ms": p50, "failed": failed}
+    return {**dict.fromkeys(names), **told}
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Concurrency\n4\n", CSV + CSV.splitlines()[1], CSV.replace("494.699", "many")]
-)
-def test_another_file_is_refused(text: str) -> None:
-    with pytest.raises(ModelError, match=r"perf_analyzer 2\.x"):
-        parse(text)
+def test_points_that_cannot_be_believed_are_marked() -> None:
+    steady = summary([row(100), row(104), row(98)], batch=1, secs=1.0)
+    assert steady["unstable"] == ""
+    assert steady["windows_per_sec"] == 100
+    assert steady["spread"] == pytest.approx(0.06)
+    assert "apart" in summary([row(100), row(120)], 1, 1.0)["unstable"]
+    assert "apart" in summary([row(100, 5.0), row(100, 7.0)], 1, 1.0)["unstable"]
+    assert "fewer than 5 requests" in summary([row(100)], 32, 1.0)["unstable"]
+    assert "3 windows failed" in summary([row(100, failed=3)], 1, 1.0)["unstable"]
+    assert summary([row(0, None)], 1, 1.0)["p50_ms"] is None
 
 
-def test_perf_analyzer_that_is_missing_or_says_nothing(tmp_path: Path) -> None:
-    def run(program: Path) -> None:
-        perf_analyzer(program, "127.0.0.1:1", "m", batch=1, concurrency=1, secs=0.1)
-
-    with pytest.raises(UsageError, match="cannot run perf_analyzer"):
-        run(tmp_path / "none")
-    with pytest.raises(ModelError, match="measured nothing"):
-        run(Path("/bin/true"))
+def test_a_client_that_dies_is_noticed(target: Target) -> None:
+    with pytest.raises(ServerError, match="client process"), Clients(target, 1) as clients:
+        clients.do(lambda _: Suicide())
 
 
-def test_no_server_and_no_model_are_one_line(
-    triton: TritonServer, triton_models: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--triton", "nowhere"]) == 2
-    assert "HOST:PORT" in capsys.readouterr().err
-    where = ["--triton", triton.address, "--models-dir", str(triton_models)]
-    assert main([*where, "--model", "nobody"]) == 2
-    assert "nobody" in capsys.readouterr().err
+class Suicide:
+    def run(self, engine: object, begin_s: float) -> Answers:
+        sys.exit(3)
+
+
+def test_a_result_is_json_without_infinities(tmp_path: Path, triton_models: Path) -> None:
+    asked = ["--model", "whole", "--batch", "1", "--concurrency", "1", "--warm-up", "0"]
+    bench("load", *asked, *SHORT, "--out", tmp_path, models=triton_models)
+    text = (tmp_path / "load-whole-in-process.json").read_text()
+    json.loads(text, parse_constant=lambda name: pytest.fail(name))
