@@ -17,8 +17,8 @@ Figures are medians of the repeats. The server is started for the run, or one th
 from __future__ import annotations
 
 import argparse
-import json
 import itertools
+import json
 import os
 import sys
 import tempfile

@@ -146,7 +146,9 @@ def capacity(
 
 @bench_app.command()
 def pipeline(
-    video: Annotated[Path | None, option("--video", text="Video file, or folder of pictures")] = None,
+    video: Annotated[
+        Path | None, option("--video", text="Video file, or folder of pictures")
+    ] = None,
     people: Annotated[
         str | None,
         option("--people", text="Crowds of a script, such as 1,5,20 (default without --video)"),
@@ -215,9 +217,7 @@ def pareto(
     max_latency: Annotated[
         str | None, option("--max-latency", text="p99 of a request, such as 40ms")
     ] = None,
-    min_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share, 0 to 1")
-    ] = None,
+    min_accuracy: Annotated[float | None, typer.Option(min=0, max=1, help="Share, 0 to 1")] = None,
     max_mj: Annotated[float | None, typer.Option(min=0, help="mJ a window")] = None,
 ) -> None:
     """Find the operating points that no other beats, and the one to deploy."""

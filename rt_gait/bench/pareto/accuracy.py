@@ -1,4 +1,4 @@
-"""How accurate each network is, from what ``rt-gait evaluate`` and ``models build`` have written."""
+"""How accurate each network is, from what ``rt-gait evaluate`` and ``models build`` wrote."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rt_gait.errors import UsageError
 
 MEASURES = ("rank-1", "rank-5", "mAP", "mINP")
 """Those that are better when they are greater."""
+_ALL = "all"
+"""The condition that holds every probe, where there is one; else the mean of all conditions."""
 
 
 @dataclass
@@ -20,8 +22,8 @@ class Accuracies:
     """Shares from 0 to 1; a TensorRT plan has its own, never that of the ONNX model behind it."""
 
     measure: str
-    by_key: dict[str, float] = field(default_factory=dict)
-    """Of ONNX models, by ``name@digest``."""
+    by_digest: dict[str, float] = field(default_factory=dict)
+    """Of ONNX models, by the digest in ``name@digest``: a network may have several names."""
     by_plan: dict[str, float] = field(default_factory=dict)
     """Of plans, by SHA-256."""
 
@@ -29,7 +31,7 @@ class Accuracies:
         """Return a model's, as a result describes it; None if it was not measured."""
         if model["platform"] == "tensorrt_plan":
             return self.by_plan.get(model["network_sha256"])
-        return self.by_key.get(model["key"])
+        return self.by_digest.get(model["key"].rpartition("@")[2])
 
     def add(self, path: Path) -> bool:
         """Take in a file; False if it is no report with accuracies.
@@ -47,11 +49,13 @@ class Accuracies:
         if told.get("layout") != 1 or "models" not in told or "protocol" not in told:
             return False
         for model in told["models"]:
-            self._take(self.by_key, model["model"], model, path)
+            self._take(self.by_digest, model["model"].rpartition("@")[2], model, path)
         return True
 
     def _take(self, known: dict[str, float], key: str, model: Any, path: Path) -> None:
-        figures = [c["figures"].get(self.measure) for c in model["conditions"].values()]
+        conditions = model["conditions"]
+        chosen = [conditions[_ALL]] if _ALL in conditions else conditions.values()
+        figures = [condition["figures"].get(self.measure) for condition in chosen]
         values = [f["value"] for f in figures if f is not None and f["value"] is not None]
         if not values:
             return

@@ -146,7 +146,7 @@ def choose(front: Front, limits: Limits) -> tuple[dict[str, Any], str]:
     names = {"accuracy": "the most accurate", "mj_per_window": "the least energy"}
     names |= {"p99_ms": "the least latency", "size_mb": "the smallest"}
     tied = [key for key in keys if len({p[key] for p in rest}) > 1]
-    why = f"{names[tied[0]]} of" if tied else "one of"
+    why = f"{names[tied[0]]} of" if tied else "out of"
     missing = [name for key, (_, name) in OBJECTIVES.items() if key not in front.compared]
     told = (
         f"{name_of_point(chosen)}: {why} {len(rest)} that are not dominated, of {len(fitting)} "
@@ -160,9 +160,11 @@ def choose(front: Front, limits: Limits) -> tuple[dict[str, Any], str]:
 def _none(broken: Sequence[tuple[list[str], dict[str, Any]]]) -> str:
     what, nearest = min(broken, key=lambda pair: len(pair[0]))
     flags = {flag for each, _ in broken for flag in each}
+    unknown = [name for key, (_, name) in OBJECTIVES.items() if nearest[key] is None]
     return (
         f"none of {len(broken)} operating points keeps {', '.join(sorted(flags))}; the nearest, "
         f"{name_of_point(nearest)}, breaks {', '.join(what)} ({figures(nearest)})"
+        + (f"; not measured: {'; '.join(unknown)}" if unknown else "")
     )
 
 
@@ -170,7 +172,7 @@ def figures(point: dict[str, Any]) -> str:
     """Return a point's objectives in words."""
     return (
         f"p99 {number(point['p99_ms'])} ms, {number(point['mj_per_window'])} mJ a window, "
-        f"accuracy {number(point['accuracy'], 3)}, {number(point['size_mb'])} MB"
+        f"accuracy {number(point['accuracy'], 3)}, {number(point['size_mb'], 2)} MB"
     )
 
 
@@ -183,7 +185,7 @@ def rows_of_front(front: Front) -> tuple[list[str], list[list[str]]]:
             number(c["p99_ms"]),
             number(c["mj_per_window"]),
             number(c["accuracy"], 3),
-            number(c["size_mb"]),
+            number(c["size_mb"], 2),
             number(c["windows_per_sec"]),
         ]
         for c in front.best

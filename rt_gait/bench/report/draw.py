@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rt_gait.bench.results.tables import energy
+from rt_gait.bench.results.tables import STAGES, energy
 from rt_gait.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,13 +135,13 @@ def front(candidates: Sequence[dict[str, Any]], key: str, label: str) -> str:
     return _svg(draw, (8.4, 4.4), f"front {key}") if known else ""
 
 
-def stages(points: Sequence[Point], names: Sequence[str]) -> str:
+def stages(points: Sequence[Point]) -> str:
     """Time of the stages of a frame, a bar for each point."""
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
         labels, left = [p["what"] for p in points], np.zeros(len(points))
-        for k, name in enumerate(names):
+        for k, name in enumerate(STAGES):
             widths = np.array([p["stages"][name]["p50_ms"] for p in points])
             axis.barh(labels, widths, left=left, color=f"C{k}", label=name)
             left += widths

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rt_gait.bench.pareto.accuracy import Accuracies
+from rt_gait.bench.pareto.front import OBJECTIVES, front_of, rows_of_front
 from rt_gait.bench.report import draw
 from rt_gait.bench.report.page import folded, heading, html_table, note, page, small
-from rt_gait.bench.results.file import Result, read_folder
+from rt_gait.bench.results.file import Result, is_result, read_folder
 from rt_gait.bench.results.tables import energy, rows_of, table, title
-from rt_gait.errors import OutputError
+from rt_gait.errors import OutputError, UsageError
 
 PAGE, TABLE = "report.html", "report.md"
 
@@ -17,7 +19,8 @@ def write_report(folder: Path, out: Path | None, *, overwrite: bool) -> list[Pat
     """Write the page, and beside it the tables in Markdown.
 
     Args:
-        folder: of results; those in folders in it count.
+        folder: of results; those in folders in it count, and so do reports of
+            ``rt-gait evaluate`` and ``build.json``, for the accuracy of the models.
         out: the page; default ``report.html`` in the folder.
         overwrite: replace them.
 
@@ -26,9 +29,12 @@ def write_report(folder: Path, out: Path | None, *, overwrite: bool) -> list[Pat
         OutputError: they cannot be written.
     """
     draw.check()
-    results = read_folder(folder)
+    results, accuracies = read_folder(folder), Accuracies("rank-1")
+    for each in sorted(folder.rglob("*.json")):
+        if not is_result(each):
+            accuracies.add(each)
     path = out or folder / PAGE
-    paths = {path: as_page(results), path.with_suffix(".md"): as_markdown(results)}
+    paths = {path: as_page(results, accuracies), path.with_suffix(".md"): as_markdown(results)}
     for each in paths:
         if each.exists() and not overwrite:
             raise OutputError(f"it exists; pass --overwrite to replace it: {each}")
@@ -46,9 +52,10 @@ def as_markdown(results: list[Result]) -> str:
     return "\n".join(parts)
 
 
-def as_page(results: list[Result]) -> str:
+def as_page(results: list[Result], accuracies: Accuracies) -> str:
     """Return the page: plots and table of each result, and what it was measured on."""
     parts = [small(f"{len(results)} results, written by rt-gait bench report.")]
+    parts += _front(results, accuracies)
     for result in results:
         parts += section(result)
     return page("rt-gait bench", parts)
@@ -61,8 +68,31 @@ def section(result: Result) -> list[str]:
         parts.append(note(f"Not complete, {len(result.points)} points: {result.note}"))
     if result.kind == "load":
         parts += _load_plots(result)
-    parts.append(folded(f"All {len(result.points)} points", html_table(*rows_of(result))))
+        parts.append(folded(f"All {len(result.points)} points", html_table(*rows_of(result))))
+    else:
+        if result.kind == "pipeline" and result.points:
+            parts.append(draw.stages(result.points))
+        parts.append(html_table(*rows_of(result)))
     return [*parts, _about(result)]
+
+
+def _front(results: list[Result], accuracies: Accuracies) -> list[str]:
+    """Return the Pareto front of all load sweeps, if there is anything to choose from."""
+    try:
+        front = front_of(results, accuracies)
+    except UsageError:
+        return []
+    parts = [heading(f"Pareto front: {len(front.best)} of {len(front.candidates)} points")]
+    compared = ", ".join(OBJECTIVES[key][1] for key in front.compared)
+    parts.append(small(f"No other point is as good in: {compared}, and better in one of them."))
+    missing = [name for key, (_, name) in OBJECTIVES.items() if key not in front.compared]
+    if missing:
+        parts.append(note(f"Not known of all models, so not compared: {'; '.join(missing)}."))
+    keys = ("mj_per_window", "accuracy", "windows_per_sec")
+    names = {key: name for key, (_, name) in OBJECTIVES.items()}
+    names["windows_per_sec"] = "throughput, windows a second"
+    parts += [draw.front(front.candidates, key, names[key]) for key in keys]
+    return [*parts, folded(f"{len(front.best)} points", html_table(*rows_of_front(front)))]
 
 
 def _load_plots(result: Result) -> list[str]:

@@ -61,15 +61,14 @@ def place(result: Result, point: Point) -> tuple[str, ...]:
 
 def differences(before: Result, after: Result) -> list[tuple[str, str, str]]:
     """Return what else differs: machine, versions, network, settings."""
-    found = [("machine", name_of(before.environment), name_of(after.environment))]
-    for key in _SAME_IN_ALL:
-        found.append((key, str(before.environment.get(key)), str(after.environment.get(key))))
-    models = [(r.model or {}).get("key") for r in (before, after)]
-    found.append(("model", str(models[0]), str(models[1])))
-    for key in dict.fromkeys([*before.setting, *after.setting]):
-        pair = str(before.setting.get(key)), str(after.setting.get(key))
-        found.append((f"setting {key}", *pair))
-    return [row for row in found if row[1] != row[2]]
+    pairs: dict[str, tuple[Any, ...]] = {
+        "machine": (name_of(before.environment), name_of(after.environment))
+    }
+    pairs |= {k: (before.environment.get(k), after.environment.get(k)) for k in _SAME_IN_ALL}
+    pairs["model"] = tuple((r.model or {}).get("key") for r in (before, after))
+    keys = dict.fromkeys([*before.setting, *after.setting])
+    pairs |= {f"setting {k}": (before.setting.get(k), after.setting.get(k)) for k in keys}
+    return [(what, str(a), str(b)) for what, (a, b) in pairs.items() if a != b]
 
 
 def _value(point: Point, key: str) -> float | None:

@@ -78,9 +78,7 @@ _PIPELINE: dict[str, Callable[[Point], str]] = {
     "live: frames dropped": lambda p: f"{p['live']['dropped']} of {p['live']['captured']}",
     "capture to event p50, ms": lambda p: number(p["live"]["latency"]["p50_ms"]),
     "its p95": lambda p: number(p["live"]["latency"]["p95_ms"]),
-    "time to identity p50, s": lambda p: number(
-        p["live"]["time_to_identity"]["p50_ms"], 2, 1e-3
-    ),
+    "time to identity p50, s": lambda p: number(p["live"]["time_to_identity"]["p50_ms"], 2, 1e-3),
     "identities": lambda p: str(p["live"]["time_to_identity"]["tracks"]),
     "peak MiB": lambda p: number(p["peak_mib"], 0),
     "mJ a decision": lambda p: number(energy(p, "mj_per_decision")),
