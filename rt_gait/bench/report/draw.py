@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Point = dict[str, Any]
 _UNSTABLE = "hollow: unstable"
 _COLOURS = "viridis"
+_WIDTH = 6.4
+"""Inches: two plots stand side by side in the page."""
 
 
 def check() -> None:
@@ -45,7 +47,7 @@ def throughput(points: Sequence[Point], title: str) -> str:
         figure.legend(loc="outside right upper", frameon=False, title=f"({_UNSTABLE})")
         axis.set_title(f"{title}: throughput against latency")
 
-    return _svg(draw, (8.4, 4.6), f"throughput {title}")
+    return _svg(draw, (_WIDTH, 4.2), f"throughput {title}")
 
 
 def costs(points: Sequence[Point], title: str) -> str:
@@ -67,42 +69,39 @@ def costs(points: Sequence[Point], title: str) -> str:
         axis.legend(frameon=False)
         axis.set_title(f"{title}: energy of a window ({known[0]['energy']['total']})")
 
-    return _svg(draw, (8.4, 4.2), f"energy {title}") if known else ""
+    return _svg(draw, (_WIDTH, 4.2), f"energy {title}") if known else ""
 
 
-def heat_maps(points: Sequence[Point], title: str) -> str:
+def heat_maps(points: Sequence[Point], title: str) -> list[str]:
     """Batch by concurrency: throughput, latency, and energy where it was measured."""
-    maps: list[tuple[str, Callable[[Point], float | None], bool]] = [
-        ("windows a second", lambda p: p["windows_per_sec"], True),
-        ("p99, ms", lambda p: p.get("p99_ms"), False),
-        ("mJ a window", lambda p: energy(p, "mj_per_window"), False),
+    maps: list[tuple[str, Callable[[Point], float | None]]] = [
+        ("windows a second", lambda p: p["windows_per_sec"]),
+        ("p99 latency, ms", lambda p: p.get("p99_ms")),
+        ("mJ a window", lambda p: energy(p, "mj_per_window")),
     ]
-    maps = [m for m in maps if any(m[1](p) is not None for p in points)]
+    known = [m for m in maps if any(m[1](p) is not None for p in points)]
+    return [_heat_map(points, f"{title}: {name}", value) for name, value in known]
+
+
+def _heat_map(points: Sequence[Point], title: str, value: Callable[[Point], float | None]) -> str:
     batches = sorted({p["batch"] for p in points})
     concurrencies = sorted({p["concurrency"] for p in points})
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots(1, len(maps), squeeze=False)[0]
-        for axis, (name, value, more_is_better) in zip(axes, maps, strict=True):
-            grid = np.full((len(batches), len(concurrencies)), np.nan)
-            for p in points:
-                place = (batches.index(p["batch"]), concurrencies.index(p["concurrency"]))
-                found = value(p)
-                grid[place] = np.nan if found is None else found
-            marks = [
-                (concurrencies.index(p["concurrency"]), batches.index(p["batch"]))
-                for p in points
-                if p["unstable"]
-            ]
-            _heat(axis, grid, marks, more_is_better=more_is_better)
-            axis.set_xticks(range(len(concurrencies)), labels=[str(c) for c in concurrencies])
-            axis.set_yticks(range(len(batches)), labels=[str(b) for b in batches])
-            axis.set(xlabel="concurrency", title=name)
-        axes[0].set_ylabel("batch")
-        figure.suptitle(f"{title}: batch by concurrency (*: unstable)")
+        axis = figure.subplots()
+        grid = np.full((len(batches), len(concurrencies)), np.nan)
+        marks = np.full(grid.shape, "", dtype="<U1")
+        for p in points:
+            place = (batches.index(p["batch"]), concurrencies.index(p["concurrency"]))
+            found = value(p)
+            grid[place] = np.nan if found is None else found
+            marks[place] = "*" if p["unstable"] else ""
+        _heat(axis, grid, marks)
+        for ruler, ticks in ((axis.xaxis, concurrencies), (axis.yaxis, batches)):
+            ruler.set_ticks(np.arange(len(ticks)) + 0.5, labels=[str(t) for t in ticks])
+        axis.set(xlabel="concurrency", ylabel="batch", title=f"{title} (*: unstable)")
 
-    size = (0.8 + len(maps) * (1.2 + 0.5 * len(concurrencies)), 1.9 + 0.38 * len(batches))
-    return _svg(draw, size, f"heat {title}")
+    return _svg(draw, (_WIDTH, max(1.6 + 0.34 * len(batches), 2.4)), f"heat {title}")
 
 
 def front(candidates: Sequence[dict[str, Any]], key: str, label: str) -> str:
@@ -132,7 +131,7 @@ def front(candidates: Sequence[dict[str, Any]], key: str, label: str) -> str:
         figure.legend(loc="outside right upper", frameon=False, title="large: on the front")
         axis.set_title(f"Latency against {label.partition(',')[0]}")
 
-    return _svg(draw, (8.4, 4.4), f"front {key}") if known else ""
+    return _svg(draw, (_WIDTH, 4.2), f"front {key}") if known else ""
 
 
 def stages(points: Sequence[Point]) -> str:
@@ -149,7 +148,7 @@ def stages(points: Sequence[Point]) -> str:
         axis.set(xlabel="ms a frame (medians of the stages, one after the other)")
         figure.legend(loc="outside right upper", frameon=False)
 
-    return _svg(draw, (8.4, 1.2 + 0.5 * len(points)), "stages")
+    return _svg(draw, (_WIDTH, 1.2 + 0.5 * len(points)), "stages")
 
 
 def _line(axis: Axes, line: list[Point], colour: Any, label: str) -> None:
@@ -163,21 +162,20 @@ def _line(axis: Axes, line: list[Point], colour: Any, label: str) -> None:
         axis.plot(p[rate], p[latency], "o", color=colour, markerfacecolor=fill, ms=5)
 
 
-def _heat(axis: Axes, grid: Any, marks: Sequence[Any], *, more_is_better: bool) -> None:
+def _heat(axis: Axes, grid: Any, marks: Any) -> None:
+    """Colour by the logarithm, lighter for more; say the number in each cell."""
     shown = np.log10(np.where(grid > 0, grid, np.nan))
-    colours = _COLOURS if more_is_better else f"{_COLOURS}_r"
-    axis.imshow(shown, cmap=colours, aspect="auto", origin="lower")
-    low, high = (np.nanmin(shown), np.nanmax(shown)) if np.isfinite(shown).any() else (0, 1)
+    axis.pcolormesh(shown, cmap=_COLOURS, edgecolors="white", linewidth=0.5)
+    known = shown[np.isfinite(shown)]
+    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
     for (row, column), value in np.ndenumerate(grid):
-        if not np.isfinite(value):
-            continue
-        share = (shown[row, column] - low) / ((high - low) or 1)
-        light = (share > 0.6) == more_is_better if more_is_better else share < 0.4
-        text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-        text += "*" if (column, row) in marks else ""
-        axis.text(
-            column, row, text, ha="center", va="center", size=7, color="black" if light else "white"
-        )
+        if np.isfinite(value):
+            light = (shown[row, column] - low) / ((high - low) or 1) > 0.6
+            text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+            style: dict[str, Any] = {"ha": "center", "va": "center", "size": 7.5}
+            colour = "black" if light else "white"
+            place = (column + 0.5, row + 0.5)
+            axis.text(*place, text + marks[row, column], color=colour, **style)
 
 
 def _colours(count: int) -> list[Any]:

@@ -18,6 +18,7 @@ th { background: #f4f5f7; vertical-align: bottom }
 th:first-child, td:first-child { text-align: left }
 td.words { text-align: left; max-width: 24em }
 details summary { cursor: pointer; color: #345 } svg { max-width: 100%; height: auto }
+.plots { display: flex; flex-wrap: wrap; gap: 1em } .plots svg { width: 560px }
 """
 
 
@@ -45,6 +46,12 @@ def small(text: str) -> str:
 def note(text: str) -> str:
     """Return a paragraph that stands out."""
     return f'<p class="note">{escape(text)}</p>'
+
+
+def plots(svgs: Sequence[str]) -> str:
+    """Return plots side by side, as many as there is room for."""
+    shown = "".join(svg for svg in svgs if svg)
+    return f'<div class="plots">{shown}</div>' if shown else ""
 
 
 def folded(summary: str, inner: str) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from rt_gait.bench.pareto.accuracy import Accuracies
 from rt_gait.bench.pareto.front import OBJECTIVES, front_of, rows_of_front
 from rt_gait.bench.report import draw
-from rt_gait.bench.report.page import folded, heading, html_table, note, page, small
+from rt_gait.bench.report.page import folded, heading, html_table, note, page, plots, small
 from rt_gait.bench.results.file import Result, is_result, read_folder
-from rt_gait.bench.results.tables import energy, rows_of, table, title
+from rt_gait.bench.results.tables import rows_of, table, title
 from rt_gait.errors import OutputError, UsageError
 
 PAGE, TABLE = "report.html", "report.md"
@@ -71,7 +71,7 @@ def section(result: Result) -> list[str]:
         parts.append(folded(f"All {len(result.points)} points", html_table(*rows_of(result))))
     else:
         if result.kind == "pipeline" and result.points:
-            parts.append(draw.stages(result.points))
+            parts.append(plots([draw.stages(result.points)]))
         parts.append(html_table(*rows_of(result)))
     return [*parts, _about(result)]
 
@@ -91,7 +91,7 @@ def _front(results: list[Result], accuracies: Accuracies) -> list[str]:
     keys = ("mj_per_window", "accuracy", "windows_per_sec")
     names = {key: name for key, (_, name) in OBJECTIVES.items()}
     names["windows_per_sec"] = "throughput, windows a second"
-    parts += [draw.front(front.candidates, key, names[key]) for key in keys]
+    parts.append(plots([draw.front(front.candidates, key, names[key]) for key in keys]))
     return [*parts, folded(f"{len(front.best)} points", html_table(*rows_of_front(front)))]
 
 
@@ -101,10 +101,9 @@ def _load_plots(result: Result) -> list[str]:
         points = [p for p in result.points if p["engine"] == engine]
         name = (result.model or {}).get("name", "")
         name += "" if engine == "own" else f", {engine}"
-        parts += [draw.throughput(points, name), draw.heat_maps(points, name)]
-        if any(energy(p, "mj_per_window") is not None for p in points):
-            parts.append(draw.costs(points, name))
-        else:
+        shown = [draw.throughput(points, name), draw.costs(points, name)]
+        parts.append(plots([*shown, *draw.heat_maps(points, name)]))
+        if not shown[1]:
             why = next((p["energy"]["note"] for p in points if p.get("energy")), "")
             parts.append(small(f"Energy: {why or 'not measured'}"))
     return parts

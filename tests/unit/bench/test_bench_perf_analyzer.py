@@ -68,7 +68,7 @@ def test_a_missing_one_and_another_version_are_refused(tmp_path: Path) -> None:
 
 def test_what_it_says_when_it_measures_nothing_is_told(tmp_path: Path) -> None:
     mute = program(tmp_path, "echo no stable figure >&2; exit 2")
-    with pytest.raises(ModelError, match="measured nothing .no stable figure"):
+    with pytest.raises(ModelError, match=r"measured nothing .no stable figure"):
         PerfAnalyzer(mute, "127.0.0.1:1", "m", 0.1).measure(1, 1, "x", INPUTS)
     gone = PerfAnalyzer(tmp_path / "gone", "127.0.0.1:1", "m", 0.1)
     with pytest.raises(UsageError, match="cannot run perf_analyzer"):
