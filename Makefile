@@ -37,8 +37,8 @@ lint: $(VENV)/dev.done
 
 bench: $(VENV)/dev.done
 	@test -d "$(RT_GAIT_DATA)" || { echo "RT_GAIT_DATA should name the folder of the videos"; exit 2; }
-	$(BIN)/python -m rt_gait.bench.stages
-	$(BIN)/python -m rt_gait.bench.speed samples/crossing.mp4
+	$(BIN)/rt-gait bench pipeline --people 1,5,20 --model gei
+	$(BIN)/rt-gait bench pipeline --video samples/crossing.mp4
 	$(BIN)/python -m rt_gait.bench.rivals --mot15 $(RT_GAIT_DATA)/mot15
 	$(BIN)/python -m rt_gait.bench.rivals --gt $(RT_GAIT_DATA)/mot15/PETS09-S2L1/gt.txt \
 		--video $(RT_GAIT_DATA)/video/vtest.avi

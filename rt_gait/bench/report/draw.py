@@ -127,6 +127,7 @@ def front(candidates: Sequence[dict[str, Any]], key: str, label: str) -> str:
                 name = model if best or all(c["dominated_by"] for c in ours) else None
                 axis.scatter(xs, ys, color=colour, label=name, alpha=alpha, s=size)
         axis.set(xlabel="p99 latency of a request, ms", ylabel=label, xscale="log")
+        axis.set_yscale("log" if key == "mj_per_window" else "linear")
         axis.grid(alpha=0.3, which="both")
         figure.legend(loc="outside right upper", frameon=False, title="large: on the front")
         axis.set_title(f"Latency against {label.partition(',')[0]}")
