@@ -95,6 +95,9 @@ def measure_here(subject: Subject, meter_name: str) -> dict[str, Any]:
     with subject.source() as source:
         report = run(source, subject.pipeline(live=False), fast)
     counters = report.counters
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     point: dict[str, Any] = {
         "what": subject.name,
         "people": subject.people,
@@ -104,12 +107,10 @@ def measure_here(subject: Subject, meter_name: str) -> dict[str, Any]:
         "windows": counters.windows,
         "stages": fast.stage_times(),
         "spread": fast.spread(),
+        "peak_mib": peak_mib,
         "unstable": "",
     }
     point["live"], point["energy"] = _live(subject, meter_name)
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    point["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     return point
 
 
