@@ -24,7 +24,11 @@ def pareto_command(
         UsageError: a file is something else, or no point keeps the limits.
     """
     results = [result for path in paths for result in results_at(path)]
-    front = front_of(results, read_accuracies(accuracy, measure))
+    known = read_accuracies(accuracy, measure)
+    for path in paths:
+        if path.is_dir():
+            known.add_folder(path)
+    front = front_of(results, known)
     typer.echo(as_table(front))
     typer.echo(f"\nDeploy {choose(front, limits)[1]}")
 

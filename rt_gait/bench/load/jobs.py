@@ -102,8 +102,8 @@ class Camera:
     def run(self, engine: Engine, begin_s: float) -> Answers:
         """Film; what is under way at the end is waited for."""
         inputs, info = inputs_of(engine.info), engine.info
-        most = int(self.people * self.rate_hz / TICK_HZ) + 1
-        sizes = {len(p) for n in range(most + 1) for p in batches(info, range(n)) if p}
+        least = int(self.people * self.rate_hz / TICK_HZ)  # a frame has so many, or one more
+        sizes = {len(p) for n in (least, least + 1) for p in batches(info, range(n))}
         requests = {size: engine.prepare(batch_from(inputs, 0, size)) for size in sizes}
         shift_s = np.random.default_rng(os.getpid()).random() / TICK_HZ
         waiting = _Waiting(begin_s)

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rt_gait.bench.results.file import read_json
+from rt_gait.bench.results.file import is_result, read_json
 from rt_gait.errors import UsageError
 
 MEASURES = ("rank-1", "rank-5", "mAP", "mINP")
@@ -51,6 +51,16 @@ class Accuracies:
         for model in told["models"]:
             self._take(self.by_digest, model["model"].rpartition("@")[2], model, path)
         return True
+
+    def add_folder(self, folder: Path) -> None:
+        """Take in what reports there are in a folder, and in those in it.
+
+        Raises:
+            UsageError: two reports differ over a model.
+        """
+        for path in sorted(folder.rglob("*.json")):
+            if not is_result(path):
+                self.add(path)
 
     def _take(self, known: dict[str, float], key: str, model: Any, path: Path) -> None:
         conditions = model["conditions"]

@@ -8,7 +8,7 @@ from rt_gait.bench.pareto.accuracy import Accuracies
 from rt_gait.bench.pareto.front import OBJECTIVES, front_of, rows_of_front
 from rt_gait.bench.report import draw
 from rt_gait.bench.report.page import folded, heading, html_table, note, page, plots, small
-from rt_gait.bench.results.file import Result, is_result, read_folder
+from rt_gait.bench.results.file import Result, read_folder
 from rt_gait.bench.results.tables import rows_of, table, title
 from rt_gait.errors import OutputError, UsageError
 
@@ -30,9 +30,7 @@ def write_report(folder: Path, out: Path | None, *, overwrite: bool) -> list[Pat
     """
     draw.check()
     results, accuracies = read_folder(folder), Accuracies("rank-1")
-    for each in sorted(folder.rglob("*.json")):
-        if not is_result(each):
-            accuracies.add(each)
+    accuracies.add_folder(folder)
     path = out or folder / PAGE
     paths = {path: as_page(results, accuracies), path.with_suffix(".md"): as_markdown(results)}
     for each in paths:
