@@ -35,7 +35,7 @@ import numpy as np
 from rt_gait.bench.load.answers import Answers
 from rt_gait.bench.load.bench import Timing, opened
 from rt_gait.bench.load.engine import Engine, Served, Target, inputs_of
-from rt_gait.bench.load.jobs import sleep_until
+from rt_gait.bench.load.jobs import Begin, sleep_until
 from rt_gait.errors import RtGaitError
 from rt_gait.gait.inputs import model_input
 from rt_gait.gait.live import LiveGaitEmbedder
@@ -100,13 +100,14 @@ class Ticks:
     people: int
     secs: float
 
-    def run(self, engine: Engine, begin_s: float) -> Answers:
+    def run(self, engine: Engine, begin: Begin) -> Answers:
         """Hand in the same windows for a while; only what was embedded is counted."""
         assert isinstance(engine, Served)
         tick = ways(engine)[self.way]
         pixels = np.resize(inputs_of(engine.info), (self.people, *_WINDOW))
         windows = [Window(i, 0.0, 0.0, pixels[i]) for i in range(self.people)]
         done: list[tuple[float, int]] = []
+        begin_s = begin()
         sleep_until(begin_s)
         while (now_s := time.monotonic() - begin_s) < self.secs or not done:
             done.append((now_s, tick(windows)))

@@ -15,8 +15,8 @@ from rt_gait.bench.load.engine import Target
 from rt_gait.bench.load.jobs import Job
 from rt_gait.errors import RtGaitError, ServerError
 
-_HEAD_START_S = 0.2
-"""For a job to reach its process and be made ready there."""
+_HEAD_START_S = 0.1
+"""For the moment to reach all processes."""
 
 
 class Clients:
@@ -65,9 +65,13 @@ class Clients:
 
     def start(self, job_of: Callable[[int], Job]) -> float:
         """Have client k do ``job_of(k)``, all from the monotonic time that is returned."""
-        begin_s = time.monotonic() + _HEAD_START_S
         for k, end in enumerate(self._ends):
-            end.send((job_of(k), begin_s))
+            end.send(job_of(k))
+        for end in self._ends:
+            _received(end)
+        begin_s = time.monotonic() + _HEAD_START_S
+        for end in self._ends:
+            end.send(begin_s)
         return begin_s
 
     def collect(self) -> Answers:
@@ -86,12 +90,16 @@ class Clients:
 
 def _serve(pipe: Connection, target: Target) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started this process ends it
+
+    def begin() -> float:
+        pipe.send(None)
+        return float(pipe.recv())
+
     try:
         engine = target.open()
         pipe.send(None)
         while True:
-            job, begin_s = pipe.recv()
-            pipe.send(job.run(engine, begin_s))
+            pipe.send(pipe.recv().run(engine, begin))
     except EOFError:
         return
     except RtGaitError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,11 +24,15 @@ _VARIETY = 4
 _POLL_S = 0.0002
 
 
+Begin = Callable[[], float]
+"""Says that a client is ready, and returns when all begin, monotonic seconds."""
+
+
 class Job(Protocol):
     """Load for one client process."""
 
-    def run(self, engine: Engine, begin_s: float) -> Answers:
-        """Load an engine from the monotonic time ``begin_s``."""
+    def run(self, engine: Engine, begin: Begin) -> Answers:
+        """Get ready, ask for the monotonic time to begin at, and load the engine from then on."""
         ...
 
 
@@ -40,11 +44,12 @@ class ClosedLoop:
     concurrency: int
     secs: float
 
-    def run(self, engine: Engine, begin_s: float) -> Answers:
+    def run(self, engine: Engine, begin: Begin) -> Answers:
         """Send, wait, and send the next; what is under way at the end is waited for."""
         inputs = inputs_of(engine.info)
         firsts = [len(inputs) * k // _VARIETY for k in range(_VARIETY)]
         requests = [engine.prepare(batch_from(inputs, first, self.batch)) for first in firsts]
+        begin_s = begin()
         with ThreadPoolExecutor(max(self.concurrency, 1)) as pool:
             parts = list(
                 pool.map(lambda k: self._loop(k, requests, begin_s), range(self.concurrency))
@@ -99,13 +104,14 @@ class Camera:
     rate_hz: float
     secs: float
 
-    def run(self, engine: Engine, begin_s: float) -> Answers:
+    def run(self, engine: Engine, begin: Begin) -> Answers:
         """Film; what is under way at the end is waited for."""
         inputs, info = inputs_of(engine.info), engine.info
         least = int(self.people * self.rate_hz / TICK_HZ)  # a frame has so many, or one more
         sizes = {len(p) for n in (least, least + 1) for p in batches(info, range(n))}
         requests = {size: engine.prepare(batch_from(inputs, 0, size)) for size in sizes}
         shift_s = np.random.default_rng(os.getpid()).random() / TICK_HZ
+        begin_s = begin()
         waiting = _Waiting(begin_s)
         sent = 0
         for tick in range(round(self.secs * TICK_HZ)):

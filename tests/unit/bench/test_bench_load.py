@@ -250,7 +250,7 @@ def test_a_client_that_dies_is_noticed(target: Target) -> None:
 
 
 class Suicide:
-    def run(self, engine: object, begin_s: float) -> Answers:
+    def run(self, engine: object, begin: object) -> Answers:
         sys.exit(3)
 
 
