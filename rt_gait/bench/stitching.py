@@ -36,8 +36,15 @@ from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import TrackBoxes, read_ground_truth
 from rt_gait.track.sort import SortTracker
-from rt_gait.types import Detections, Frame, FrameResult, IdentityState, Silhouette, Stitch
-from rt_gait.types import UInt8Array
+from rt_gait.types import (
+    Detections,
+    Frame,
+    FrameResult,
+    IdentityState,
+    Silhouette,
+    Stitch,
+    UInt8Array,
+)
 from rt_gait.video.source import open_source
 
 HIDDEN_SHARE = 1 / 3
