@@ -19,6 +19,7 @@ from rt_gait.gait.quality import usable_mask
 from rt_gait.gait.silhouette import normalise
 from rt_gait.gait.windows import WindowBuilder
 from rt_gait.identity.fusion import Identifier
+from rt_gait.track.camera import CameraMotion
 from rt_gait.track.stitch import Stitcher
 from rt_gait.track.tracker import Tracker
 from rt_gait.types import (
@@ -97,6 +98,7 @@ class Pipeline:
         self._embedder = embedder
         self._identifier = identifier
         self._stitcher = stitcher
+        self._camera = CameraMotion()
         self._encoder = encoder_for(embedder.info)
         self._windows = WindowBuilder(embedder.shape)
         self._clock = clock
@@ -110,13 +112,14 @@ class Pipeline:
         with self._timed("detect", stage_secs):
             detections = self._detector.detect(frame.image_bgr)
         with self._timed("track", stage_secs):
-            tracks = self._tracker.update(detections, time_secs=frame.time_secs)
+            motion = self._camera.update(frame.image_bgr, detections.boxes_xyxy_px)
+            tracks = self._tracker.update(detections, time_secs=frame.time_secs, motion=motion)
             started = self._note_seen(tracks, frame.time_secs)
             self._doubt(tracks, frame.time_secs)
             ended = cut_off + self._end_missing(tracks)
             if self._stitcher:
                 hw = frame.image_bgr.shape[:2]
-                self._stitcher.follow(tracks, time_secs=frame.time_secs, frame_hw=hw)
+                self._stitcher.follow(tracks, frame.time_secs, frame_hw=hw, motion=motion)
         with self._timed("silhouette", stage_secs):
             silhouettes, rejections = self._silhouettes(frame, detections, tracks)
             windows = self._due_windows(frame, silhouettes)
@@ -157,6 +160,7 @@ class Pipeline:
         if epoch == self._epoch:
             return ()
         self._epoch = epoch
+        self._camera.reset()
         self._tracker.reset()
         self._windows.reset()
         if self._stitcher:

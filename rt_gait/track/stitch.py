@@ -17,6 +17,7 @@ from math import log
 
 import numpy as np
 
+from rt_gait.track.camera import moved
 from rt_gait.types import Embedding, FloatArray, Stitch, Track
 
 LONGEST_GAP_SECS = 5.0
@@ -73,14 +74,26 @@ class Stitcher:
         """The number of the first track of everybody who goes on under another one."""
         return {i: w.number for i, w in self._walks.items() if w.number != i}
 
-    def follow(self, tracks: Iterable[Track], *, time_secs: float, frame_hw: Sequence[int]) -> None:
+    def follow(
+        self,
+        tracks: Iterable[Track],
+        time_secs: float,
+        *,
+        frame_hw: Sequence[int],
+        motion: FloatArray | None = None,
+    ) -> None:
         """Take the tracks of the next frame; those missing have ended.
 
         Args:
             tracks: Confirmed and lost ones.
             time_secs: Of the frame.
             frame_hw: Its height and width in pixels.
+            motion: Of the camera since the last frame, [2, 3]; None if it stands still.
         """
+        if motion is not None:
+            for walk in (*self._walks.values(), *self._ended.values()):
+                walk.first_box = moved(walk.first_box, motion)
+                walk.last_box = moved(walk.last_box, motion)
         present = {t.track_id: t for t in tracks}
         for track_id in self._walks.keys() - present.keys():
             walk = self._walks.pop(track_id)

@@ -30,7 +30,7 @@ class Scene:
                 Track(t.track_id, t.state, t.box_xyxy_px, t.score, 0, self._began(t), t.parted)
                 for t in tracks
             ]
-            self.stitcher.follow(known, time_secs=self.time_secs, frame_hw=FRAME_HW)
+            self.stitcher.follow(known, self.time_secs, frame_hw=FRAME_HW)
 
     def _began(self, track: Track) -> float:
         self._starts = getattr(self, "_starts", {})
@@ -135,3 +135,15 @@ def test_nothing_is_carried_over_a_jump() -> None:
     scene.stitcher.reset()
     scene.show(seen(2, 310))
     assert scene.embed(2, ANNA) == []
+
+
+def test_places_move_with_the_camera() -> None:
+    pan = np.array([[1, 0, -30], [0, 1, 0]], np.float32)
+    found = []
+    for motion in (None, pan):
+        scene = lost((1, 580, ANNA))
+        for _ in range(10):
+            scene.stitcher.follow([], scene.time_secs, frame_hw=FRAME_HW, motion=motion)
+        scene.show(seen(2, 300))
+        found.append(scene.embed(2, ANNA))
+    assert found == [[], [(2, 1)]]
