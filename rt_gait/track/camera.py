@@ -16,7 +16,7 @@ from rt_gait.types import FloatArray, UInt8Array
 WIDTH_PX = 160
 """Of the small frame."""
 MOST_CORNERS = 40
-LEAST_CORNERS = 8
+LEAST_CORNERS = 12
 STILL_PX = 0.25
 """A corner of the small frame that moved less has not moved ..."""
 STILL_SHARE = 0.4
