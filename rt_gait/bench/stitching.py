@@ -18,6 +18,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import tee
 from pathlib import Path
 from statistics import median
 
@@ -144,6 +145,21 @@ class Outcome:
         ]
 
 
+def run(
+    embedder: OnnxGaitEmbedder, seen: Iterable[tuple[Frame, Detections]], wall: Wall | None
+) -> Iterable[FrameResult]:
+    """Run the pipeline over frames and the people found in them, with nobody enrolled."""
+    frames, found = tee(seen)
+    pipeline = Pipeline(
+        detector=Recorded((people for _, people in found), wall),
+        tracker=SortTracker(),
+        embedder=embedder,
+        identifier=Identifier(Templates.none(), NOBODY),
+        stitcher=stitcher(embedder.info),
+    )
+    return (pipeline.step(frame) for frame, _ in frames)
+
+
 def _most(people: Sequence[int | None]) -> int | None:
     known = Counter(p for p in people if p is not None)
     return known.most_common(1)[0][0] if known else None
@@ -167,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with open_source(video=asked.video, camera=None, frame_rate=asked.fps) as source:
             seen = [(f, detector.detect(f.image_bgr)) for f in iter(source.read, None)]
         outcomes = {
-            str(wall): Outcome(truth).add(_run(embedder, seen, wall))
+            str(wall): Outcome(truth).add(run(embedder, seen, wall))
             for wall in asked.wall or [None]
         }
     except RtGaitError as error:
@@ -181,19 +197,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if gained:
         print(f"first claim after a stitch earlier by {median(gained):.2f} s (median)")
     return 0
-
-
-def _run(
-    embedder: OnnxGaitEmbedder, seen: Sequence[tuple[Frame, Detections]], wall: Wall | None
-) -> Iterable[FrameResult]:
-    pipeline = Pipeline(
-        detector=Recorded((found for _, found in seen), wall),
-        tracker=SortTracker(),
-        embedder=embedder,
-        identifier=Identifier(Templates.none(), NOBODY),
-        stitcher=stitcher(embedder.info),
-    )
-    return (pipeline.step(frame) for frame, _ in seen)
 
 
 if __name__ == "__main__":

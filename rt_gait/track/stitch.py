@@ -36,7 +36,7 @@ _HEIGHTS_KEPT = 10
 
 
 @dataclass
-class _Walk:
+class Walk:
     """What is remembered of one track."""
 
     first_box: FloatArray
@@ -50,6 +50,7 @@ class _Walk:
     tries: int = TRIES
 
     def see(self, box: FloatArray, time_secs: float) -> None:
+        """Take in where it is in a frame."""
         self.last_box, self.last_secs = box, time_secs
         self.last_heights.append(_height(box))
         if len(self.first_heights) < _HEIGHTS_KEPT:
@@ -66,8 +67,8 @@ class Stitcher:
 
     def __init__(self, *, least_similarity: float, margin: float) -> None:
         self._least, self._margin = least_similarity, margin
-        self._walks: dict[int, _Walk] = {}
-        self._ended: dict[int, _Walk] = {}
+        self._walks: dict[int, Walk] = {}
+        self._ended: dict[int, Walk] = {}
 
     @property
     def numbers(self) -> dict[int, int]:
@@ -102,7 +103,7 @@ class Stitcher:
         for track_id, track in present.items():
             box = track.box_xyxy_px
             if track_id not in self._walks:
-                walk = _Walk(box, track.first_time_secs, box, time_secs, track_id)
+                walk = Walk(box, track.first_time_secs, box, time_secs, track_id)
                 walk.tries = 0 if _at_edge(box, frame_hw) else TRIES
                 self._walks[track_id] = walk
             if track.detection is not None:
@@ -131,23 +132,23 @@ class Stitcher:
         self._walks.clear()
         self._ended.clear()
 
-    def _find(self, track_id: int, walk: _Walk) -> list[tuple[Stitch, list[Embedding]]]:
+    def _find(self, track_id: int, walk: Walk) -> list[tuple[Stitch, list[Embedding]]]:
         alike = sorted(
-            ((_similarity(old, walk), i) for i, old in self._ended.items() if _reaches(old, walk)),
+            ((similarity(old, walk), i) for i, old in self._ended.items() if reaches(old, walk)),
             reverse=True,
         )
         if not alike or alike[0][0] < self._least:
             return []
         if len(alike) > 1 and alike[0][0] - alike[1][0] < self._margin:
             return []
-        similarity, old_id = alike[0]
+        score, old_id = alike[0]
         old = self._ended.pop(old_id)
         walk.number, walk.tries = old.number, 0
-        stitch = Stitch(track_id, old_id, similarity, walk.first_secs - old.last_secs)
+        stitch = Stitch(track_id, old_id, score, walk.first_secs - old.last_secs)
         return [(stitch, list(old.windows))]
 
 
-def _reaches(old: _Walk, new: _Walk) -> bool:
+def reaches(old: Walk, new: Walk) -> bool:
     """Whether somebody can have gone from the end of one walk to the start of another."""
     gap_secs = new.first_secs - old.last_secs
     if not 0 < gap_secs <= LONGEST_GAP_SECS:
@@ -158,7 +159,8 @@ def _reaches(old: _Walk, new: _Walk) -> bool:
     return way <= MOST_SPEED * gap_secs and abs(growth) <= MOST_GROWTH
 
 
-def _similarity(old: _Walk, new: _Walk) -> float:
+def similarity(old: Walk, new: Walk) -> float:
+    """Return the cosine, -1..1, of the windows of a new walk to those of an old one together."""
     template = np.mean([e.vector for e in old.windows], axis=0)
     scores = [float(e.vector @ template) for e in new.windows]
     return float(np.mean(scores) / max(float(np.linalg.norm(template)), 1e-6))
