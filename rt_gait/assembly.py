@@ -28,6 +28,7 @@ from rt_gait.serving.health import Outage
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.serving.served import ServedModels, wait_until_ready
 from rt_gait.serving.triton import TritonClient
+from rt_gait.track.stitch import Stitcher
 
 NOBODY = Thresholds(known=1, candidate=1, margin=0)
 """For comparing with nobody."""
@@ -99,6 +100,7 @@ def assemble(
         tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info) if server is None else server.embedder(info),
         identifier=Identifier(templates, limits),
+        stitcher=stitcher(info),
     )
     return Assembled(pipeline, key, info, names, revision, warning)
 
@@ -174,6 +176,18 @@ def thresholds(settings: Settings, info: ModelInfo) -> Thresholds | None:
         candidate=pick(settings.candidate_score, "candidate_score"),
         margin=pick(settings.margin, "margin"),
     )
+
+
+def stitcher(info: ModelInfo) -> Stitcher | None:
+    """Return what joins broken tracks by a gait model; an untrained one cannot.
+
+    Raises:
+        ModelError: a number of the model's configuration is missing.
+    """
+    if is_untrained(info):
+        return None
+    least = info.number("candidate_score")
+    return Stitcher(least_similarity=least, margin=info.number("margin"))
 
 
 def _thresholds_given(settings: Settings) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rt_gait.detect.detector import Detector
 from rt_gait.gait.embedder import PipelineEmbedder
@@ -19,15 +19,19 @@ from rt_gait.gait.quality import usable_mask
 from rt_gait.gait.silhouette import normalise
 from rt_gait.gait.windows import WindowBuilder
 from rt_gait.identity.fusion import Identifier
+from rt_gait.track.camera import CameraMotion
+from rt_gait.track.stitch import Stitcher
 from rt_gait.track.tracker import Tracker
 from rt_gait.types import (
     Detections,
+    Embedding,
     Frame,
     FrameResult,
     Identity,
     IdentityState,
     Rejection,
     Silhouette,
+    Stitch,
     Track,
     TrackSummary,
     Window,
@@ -75,6 +79,7 @@ class Pipeline:
         tracker: Follows them.
         embedder: The gait model; a live one answers when it can, and never keeps a frame waiting.
         identifier: Compares with the gallery and remembers the evidence.
+        stitcher: Finds out that a new track continues one that ended; without, none does.
         clock: Seconds, to time the stages.
     """
 
@@ -85,12 +90,15 @@ class Pipeline:
         tracker: Tracker,
         embedder: PipelineEmbedder,
         identifier: Identifier,
+        stitcher: Stitcher | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._detector = detector
         self._tracker = tracker
         self._embedder = embedder
         self._identifier = identifier
+        self._stitcher = stitcher
+        self._camera = CameraMotion()
         self._encoder = encoder_for(embedder.info)
         self._windows = WindowBuilder(embedder.shape)
         self._clock = clock
@@ -104,10 +112,14 @@ class Pipeline:
         with self._timed("detect", stage_secs):
             detections = self._detector.detect(frame.image_bgr)
         with self._timed("track", stage_secs):
-            tracks = self._tracker.update(detections, time_secs=frame.time_secs)
+            motion = self._camera.update(frame.image_bgr, detections.boxes_xyxy_px)
+            tracks = self._tracker.update(detections, time_secs=frame.time_secs, motion=motion)
             started = self._note_seen(tracks, frame.time_secs)
             self._doubt(tracks, frame.time_secs)
             ended = cut_off + self._end_missing(tracks)
+            if self._stitcher:
+                hw = frame.image_bgr.shape[:2]
+                self._stitcher.follow(tracks, frame.time_secs, frame_hw=hw, motion=motion)
         with self._timed("silhouette", stage_secs):
             silhouettes, rejections = self._silhouettes(frame, detections, tracks)
             windows = self._due_windows(frame, silhouettes)
@@ -115,6 +127,7 @@ class Pipeline:
             embeddings = self._embedder.exchange(windows, self._lives)
         with self._timed("identify", stage_secs):
             self._identifier.add(embeddings)
+            stitched = self._stitch(embeddings)
             visible = [t.track_id for t in tracks if t.detection is not None]
             for track_id, identity in self._identifier.decide(visible).items():
                 self._lives[track_id].claim(identity)
@@ -128,6 +141,8 @@ class Pipeline:
             rejections=rejections,
             identities={t.track_id: self._lives[t.track_id].identity for t in tracks},
             embeddings=tuple(embeddings),
+            stitched=stitched,
+            numbers=self._stitcher.numbers if self._stitcher else {},
             stage_secs=stage_secs,
         )
 
@@ -145,8 +160,11 @@ class Pipeline:
         if epoch == self._epoch:
             return ()
         self._epoch = epoch
+        self._camera.reset()
         self._tracker.reset()
         self._windows.reset()
+        if self._stitcher:
+            self._stitcher.reset()
         return self._end(sorted(self._lives))
 
     def _note_seen(self, tracks: tuple[Track, ...], time_secs: float) -> tuple[int, ...]:
@@ -167,6 +185,13 @@ class Pipeline:
             if track.parted:
                 self._windows.forget(track.track_id)
                 self._identifier.doubt(track.track_id, since_secs=time_secs)
+
+    def _stitch(self, embeddings: Sequence[Embedding]) -> tuple[Stitch, ...]:
+        """Let tracks that continue others have their evidence."""
+        found = self._stitcher.compare(embeddings) if self._stitcher else []
+        for stitch, windows in found:
+            self._identifier.add([replace(w, track_id=stitch.track_id) for w in windows])
+        return tuple(stitch for stitch, _ in found)
 
     def _end_missing(self, tracks: tuple[Track, ...]) -> tuple[TrackSummary, ...]:
         return self._end(sorted(set(self._lives) - {t.track_id for t in tracks}))

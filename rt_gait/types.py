@@ -158,6 +158,19 @@ class Embedding:
     """[D] float32, L2 norm 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stitch:
+    """A track that turned out to be somebody whose track had ended."""
+
+    track_id: int
+    continues: int
+    """The track that had ended."""
+    similarity: float
+    """Of their gait: cosine in -1..1."""
+    gap_secs: float
+    """Time out of sight."""
+
+
 class WindowLoss(str, Enum):
     """Why a window of a live source was not embedded by a server."""
 
@@ -238,5 +251,9 @@ class FrameResult:
     """Every track in ``tracks``."""
     embeddings: tuple[Embedding, ...] = ()
     """Of the windows that fell due in this frame."""
+    stitched: tuple[Stitch, ...] = ()
+    """Tracks found out in this frame to continue another."""
+    numbers: dict[int, int] = field(default_factory=dict)
+    """Track id to the number to show, that of the first track, where a track continues another."""
     stage_secs: dict[str, float] = field(default_factory=dict)
     """Seconds spent by each stage."""

@@ -101,14 +101,9 @@ def contenders() -> dict[str, Contender]:
     """Return all trackers at hand by name, ours last."""
     found: dict[str, Contender] = {}
     try:
-        import supervision
-        import trackers
+        found |= {name: rival(name) for name in _RIVALS}
     except ImportError:
         print("rivals are left out: pip install 'rt-gait[bench]'", file=sys.stderr)
-    else:
-        for name, (made, options) in _RIVALS.items():
-            make = partial(getattr(trackers, made), **options)
-            found[name] = _rival(make, supervision.Detections)
     found[OURS] = ours()
     return found
 
@@ -128,6 +123,19 @@ def ours(habits: Habits | None = None) -> Contender:
         return follow
 
     return contender
+
+
+def rival(name: str, **changes: float) -> Contender:
+    """Return a rival as a contender.
+
+    Raises:
+        ImportError: The package ``trackers`` is not installed.
+    """
+    import supervision
+    import trackers
+
+    made, options = _RIVALS[name]
+    return _rival(partial(getattr(trackers, made), **options, **changes), supervision.Detections)
 
 
 def _rival(make: Callable[..., Any], wrap: Callable[..., Any]) -> Contender:

@@ -24,6 +24,7 @@ from rt_gait.events.data import (
     model_data,
     score,
     secs,
+    stitch_data,
     summary_data,
 )
 from rt_gait.events.energy import energy_data
@@ -118,7 +119,8 @@ class EventBuilder:
     def frame(self, result: FrameResult, *, age_secs: float | None = None) -> list[Event]:
         """Count a frame and return what changed in it.
 
-        Tracks that began come first, then identities that changed, then tracks that ended.
+        Tracks that began come first, then those that continue others, identities that changed,
+        and tracks that ended.
 
         Args:
             result: All that is known after the frame.
@@ -134,6 +136,9 @@ class EventBuilder:
                 events.append(self._track_started(track))
             elif track.track_id in self._told:
                 self._told[track.track_id].box_xyxy_px = box(track.box_xyxy_px)
+        for stitch in result.stitched:
+            data = stitch_data(stitch)
+            events.append(self._track_event(schema.TRACK_STITCHED, stitch.track_id, data))
         for track_id in sorted(result.identities):
             events += self._identity_changed(track_id, result.identities[track_id])
         return events + self.tracks_ended(result.ended)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rt_gait.events.counters import rejections_by_reason
-from rt_gait.types import FloatArray, Frame, Identity, TrackSummary
+from rt_gait.types import FloatArray, Frame, Identity, Stitch, TrackSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,15 @@ def summary_data(summary: TrackSummary) -> dict[str, Any]:
         "silhouettes": summary.silhouettes,
         "rejections": rejections_by_reason(summary.rejected),
         "identity": identity_data(summary.identity),
+    }
+
+
+def stitch_data(stitch: Stitch) -> dict[str, Any]:
+    """Return which track another one continues, and why."""
+    return {
+        "continues": stitch.continues,
+        "similarity": score(stitch.similarity),
+        "gap_secs": secs(stitch.gap_secs),
     }
 
 

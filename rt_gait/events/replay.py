@@ -125,6 +125,13 @@ class _Run:
         self.states[data["track_id"]] = "insufficient"
         return f"track {data['track_id']}  appears"
 
+    def track_stitched(self, data: Event) -> str:
+        likeness = f"{data['similarity']:.2f} alike"
+        return (
+            f"track {data['track_id']}  is track {data['continues']} again, "
+            f"{likeness}, after {data['gap_secs']:.1f} s"
+        )
+
     def identity_changed(self, data: Event) -> str:
         return f"track {data['track_id']}  {self._claim(data)}"
 
@@ -154,6 +161,7 @@ _TELLERS: dict[str, Callable[[_Run, Event], str | None]] = {
     schema.RUN_ENDED: _Run.run_ended,
     schema.SOURCE_STATE: _Run.source_state,
     schema.TRACK_STARTED: _Run.track_started,
+    schema.TRACK_STITCHED: _Run.track_stitched,
     schema.IDENTITY_CHANGED: _Run.identity_changed,
     schema.TRACK_ENDED: _Run.track_ended,
 }

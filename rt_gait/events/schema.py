@@ -22,6 +22,7 @@ RUN_ENDED = f"{_PREFIX}run.ended.v1"
 SOURCE_STATE = f"{_PREFIX}source.state.v1"
 TRACK_STARTED = f"{_PREFIX}track.started.v1"
 TRACK_ENDED = f"{_PREFIX}track.ended.v1"
+TRACK_STITCHED = f"{_PREFIX}track.stitched.v1"
 IDENTITY_CHANGED = f"{_PREFIX}identity.changed.v1"
 STATS = f"{_PREFIX}stats.v1"
 
@@ -31,6 +32,7 @@ EVENT_TYPES = (
     SOURCE_STATE,
     TRACK_STARTED,
     TRACK_ENDED,
+    TRACK_STITCHED,
     IDENTITY_CHANGED,
     STATS,
 )

@@ -59,7 +59,8 @@ def draw(result: FrameResult, names: Mapping[str, str]) -> UInt8Array:
         cv2.rectangle(image, (x1, y1), (x2, y2), _colour(identity), line, cv2.LINE_AA)
     for track in seen:
         identity = result.identities[track.track_id]
-        lines = [_headline(track, identity, names)]
+        number = result.numbers.get(track.track_id, track.track_id)
+        lines = [_headline(number, identity, names)]
         why = _why_not(identity, result.rejections.get(track.track_id))
         if why:
             lines.append(why)
@@ -76,16 +77,16 @@ def _text_scale(image: UInt8Array) -> float:
     return float(np.clip(image.shape[0] / 1200, 0.38, 1.2))
 
 
-def _headline(track: Track, identity: Identity, names: Mapping[str, str]) -> str:
+def _headline(number: int, identity: Identity, names: Mapping[str, str]) -> str:
     name = names.get(identity.subject_id or "", identity.subject_id or "")
     if identity.state is IdentityState.KNOWN:
-        return f"{track.track_id}  {name}  {identity.score:.2f}"
+        return f"{number}  {name}  {identity.score:.2f}"
     if identity.state is IdentityState.CANDIDATE:
-        return f"{track.track_id}  {name}?  {identity.score:.2f}"
+        return f"{number}  {name}?  {identity.score:.2f}"
     if identity.state is IdentityState.UNKNOWN:
         score = "" if identity.score is None else f"  {identity.score:.2f}"
-        return f"{track.track_id}  unknown{score}"
-    return f"{track.track_id}  ..."
+        return f"{number}  unknown{score}"
+    return f"{number}  ..."
 
 
 def _why_not(identity: Identity, rejection: Rejection | None) -> str:

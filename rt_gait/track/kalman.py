@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from filterpy.kalman import KalmanFilter
 
+from rt_gait.track.camera import zoom
 from rt_gait.types import FloatArray
 
 # All in units of the person's height, so that near and far people are treated alike.
@@ -50,6 +51,13 @@ class BoxFilter:
         noise[2, 2] = noise[3, 3] = (_SIZE_STD * self._height) ** 2 * dt_secs
         self._filter.predict(F=transition, Q=noise)
         return self.box
+
+    def move(self, motion: FloatArray) -> None:
+        """Follow a motion of the camera, [2, 3] in pixels."""
+        x, turn = self._filter.x, motion[:, :2].astype(np.float64)
+        x[:2, 0] = turn @ x[:2, 0] + motion[:, 2]
+        x[2:4] *= zoom(motion)
+        x[4:, 0] = turn @ x[4:, 0]
 
     def update(self, box_xyxy_px: FloatArray) -> None:
         """Correct by a box seen, [4]."""

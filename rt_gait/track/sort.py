@@ -74,11 +74,15 @@ class SortTracker:
         """Forget every track; ids are not used again."""
         self._entries, self._time_secs = [], None
 
-    def update(self, detections: Detections, *, time_secs: float) -> tuple[Track, ...]:
+    def update(
+        self, detections: Detections, *, time_secs: float, motion: FloatArray | None = None
+    ) -> tuple[Track, ...]:
         """Take the detections of the next frame; return confirmed and lost tracks by id."""
         dt_secs = 0.0 if self._time_secs is None else max(time_secs - self._time_secs, 0.0)
         self._time_secs = time_secs
         for entry in self._entries:
+            if motion is not None:
+                entry.filter.move(motion)
             entry.box, entry.detection = entry.filter.predict(dt_secs), None
 
         pairs = self._pair(detections, time_secs)

@@ -10,6 +10,7 @@ from rt_gait.identity.matching import Templates
 from rt_gait.pipeline import STAGES, Pipeline
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.sort import SortTracker
+from rt_gait.track.stitch import Stitcher
 from rt_gait.types import FrameResult, IdentityState, Rejection
 
 THIN = Person(x_px=60, speed_px_per_sec=40, girth=0.08)
@@ -17,13 +18,16 @@ WIDE = Person(x_px=240, speed_px_per_sec=-30, girth=0.16)
 THRESHOLDS = Thresholds(known=0.97, candidate=0.94, margin=0.01)
 
 
-def build(*people: Person, templates: Templates | None = None) -> Pipeline:
+def build(
+    *people: Person, templates: Templates | None = None, stitcher: Stitcher | None = None
+) -> Pipeline:
     info = gait_model_info(default_models_dir(), "gei")
     return Pipeline(
         detector=ScriptedDetector(people),
         tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info),
         identifier=Identifier(templates or Templates.none(), THRESHOLDS),
+        stitcher=stitcher,
     )
 
 
@@ -127,3 +131,26 @@ def test_no_window_reaches_over_the_parting_of_two_who_may_have_been_swapped() -
     ]
     assert after
     assert all(start_secs >= parted_secs for start_secs, parted_secs in after)
+
+
+@pytest.mark.parametrize("girth", [0.08, 0.16], ids=["the same person", "somebody else"])
+def test_who_comes_back_by_gait_goes_on_with_the_evidence_and_the_number(girth: float) -> None:
+    pipeline = build(
+        Person(x_px=80, speed_px_per_sec=20, girth=0.08, to_secs=2),
+        Person(x_px=80, speed_px_per_sec=20, girth=girth, from_secs=4.4),
+        templates=templates_of(THIN, WIDE),
+        stitcher=Stitcher(least_similarity=0.97, margin=0.01),
+    )
+    results = run(pipeline, 150)
+    first = next(r for r in results if any(e.track_id == 2 for e in r.embeddings))
+    if girth == THIN.girth:
+        (stitch,) = (s for r in results for s in r.stitched)
+        assert (stitch.track_id, stitch.continues) == (2, 1)
+        assert first.stitched == (stitch,)
+        assert first.identities[2].state is IdentityState.KNOWN
+        assert first.identities[2].windows > 2
+        assert results[-1].numbers == {2: 1}
+    else:
+        assert not any(r.stitched for r in results)
+        assert first.identities[2].state is IdentityState.INSUFFICIENT
+        assert results[-1].numbers == {}

@@ -40,6 +40,7 @@ def test_the_order_of_a_run() -> None:
         "run.started",
         "source.state",
         "track.started",
+        "track.stitched",
         "identity.changed",
         "stats",
         "identity.changed",

@@ -18,6 +18,7 @@ def test_the_story_of_a_run() -> None:
         "00:00.0  run 01KAB: lobby.mp4, 64x48, gait3d version 1",
         "00:00.0  source online",
         "00:00.4  track 1  appears",
+        "00:08.0  track 1  is track 2 again, 0.61 alike, after 2.3 s",
         "00:08.0  track 1  unknown (0.31, 3 windows)",
         "00:12.4  track 1  known s_7Q2F9K3D (0.94, margin 0.05, 4 windows)",
         "00:28.0  track 1  gone after 12.3 s, known s_7Q2F9K3D (0.94, margin 0.05, 4 windows)",
@@ -30,7 +31,7 @@ def test_the_story_of_a_run() -> None:
 
 
 def test_a_run_that_did_not_end() -> None:
-    lines = list(timeline(walk(builder())[:6]))
+    lines = list(timeline(walk(builder())[:7]))
     assert lines[-4:] == [
         "the run did not end: its log stops at 00:12.4",
         "duration 00:12.4",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,12 @@ def test_mot_has_a_line_for_each_person_seen_counted_from_one(tmp_path: Path) ->
     out = MotFile(tmp_path / "t.txt")
     out.write(result(0, track(1), track(2, seen=False)))
     out.write(result(3, track(2)))
+    out.write(replace(result(4, track(2)), numbers={2: 1}))
     out.close()
     assert (tmp_path / "t.txt").read_text().splitlines() == [
         "1,1,10.00,20.00,40.50,120.25,0.8750,-1,-1,-1",
         "4,2,10.00,20.00,40.50,120.25,0.8750,-1,-1,-1",
+        "5,1,10.00,20.00,40.50,120.25,0.8750,-1,-1,-1",
     ]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted import Person, ScriptedDetector, frame
@@ -61,3 +63,11 @@ def test_the_tint_covers_the_person_and_no_more() -> None:
     h, w = mask.pixels.shape
     full[mask.y_px : mask.y_px + h, mask.x_px : mask.x_px + w] = mask.pixels
     np.testing.assert_array_equal(changed[inside], full[inside])
+
+
+def test_a_track_that_continues_another_is_shown_under_the_first_number() -> None:
+    shown = result(Identity())
+    as_seven = draw(replace(shown, numbers={4: 7}), {})
+    seven = replace(shown.tracks[0], track_id=7)
+    expected = draw(replace(shown, tracks=(seven,), identities={7: Identity()}), {})
+    np.testing.assert_array_equal(as_seven, expected)
