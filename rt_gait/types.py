@@ -146,6 +146,8 @@ class Window:
     end_secs: float
     pixels: UInt8Array | HalfArray
     """[T, 64, 44] uint8 of silhouettes, or [T, 60, 60, 2] float16 of flow."""
+    quality: float = 1.0
+    """Above 0, at most 1: how much its evidence is worth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +158,8 @@ class Embedding:
     end_secs: float
     vector: FloatArray
     """[D] float32, L2 norm 1."""
+    quality: float = 1.0
+    """Of the window."""
 
 
 class WindowLoss(str, Enum):
@@ -186,6 +190,27 @@ class IdentityState(str, Enum):
     """Recognised."""
 
 
+class Reason(str, Enum):
+    """Why somebody is not known."""
+
+    FEW_WINDOWS = "few_windows"
+    """Insufficient: too few windows of walking so far."""
+    NOT_WALKING = "not_walking"
+    """Insufficient: there were windows, and the person stood or turned in them."""
+    SUSPECTED_SWAP = "suspected_swap"
+    """Insufficient: it may have become another person, and has not been seen walking since."""
+    EMPTY_GALLERY = "empty_gallery"
+    """Unknown: nobody is enrolled."""
+    NOBODY_CLOSE = "nobody_close"
+    """Unknown: nobody enrolled reaches the candidate's threshold."""
+    SEEN_ELSEWHERE = "seen_elsewhere"
+    """Unknown: the closest subject is another person in this frame, who is closer."""
+    SCORE_LOW = "score_low"
+    """Candidate: below the threshold of the known."""
+    TWO_CLOSE = "two_close"
+    """Candidate: another subject is as close."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a track is, as far as the evidence goes."""
@@ -201,6 +226,11 @@ class Identity:
     """Windows fused."""
     top: tuple[tuple[str, float], ...] = ()
     """Up to three (subject_id, score), best first."""
+    reason: Reason | None = None
+    """None for ``known`` alone."""
+    probability: float | None = None
+    """That the best subject is right, 0..1, where as many walkers are strangers as are enrolled;
+    None without windows, gallery or calibration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +248,10 @@ class TrackSummary:
     """Frames left out, by :class:`Rejection` value."""
     identity: Identity
     """The last claim that was not in doubt."""
+    known_after_secs: float | None = None
+    """From the first detection to the first frame in which somebody was known; None if never."""
+    windows_not_walking: int = 0
+    """Windows left out because the person stood or turned in them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

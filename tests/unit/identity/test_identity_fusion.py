@@ -14,7 +14,7 @@ from rt_gait.errors import UsageError
 from rt_gait.identity import fusion
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
-from rt_gait.types import Embedding, Identity, IdentityState
+from rt_gait.types import Embedding, Identity, IdentityState, Reason
 
 INSUFFICIENT, UNKNOWN, CANDIDATE, KNOWN = IdentityState
 THRESHOLDS = Thresholds(known=0.7, candidate=0.5, margin=0.1, min_windows=2)
@@ -49,7 +49,7 @@ def only(made: Identifier, track_id: int = 1) -> Identity:
 
 def test_too_few_windows_are_insufficient() -> None:
     made = identifier()
-    assert only(made) == Identity()
+    assert only(made) == Identity(reason=Reason.FEW_WINDOWS)
     made.add(walk(1, 0.9, count=1))
     identity = only(made)
     assert (identity.state, identity.subject_id, identity.windows) == (INSUFFICIENT, None, 1)
@@ -96,9 +96,9 @@ def test_sole_subject_needs_no_margin() -> None:
 def test_empty_gallery_knows_nobody() -> None:
     made = Identifier(Templates.none(), THRESHOLDS)
     made.add(walk(1, 0.9, count=1))
-    assert only(made) == Identity(windows=1)
+    assert only(made) == Identity(windows=1, reason=Reason.FEW_WINDOWS)
     made.add(walk(1, 0.9, count=1, start=1))
-    assert only(made) == Identity(state=UNKNOWN, windows=2)
+    assert only(made) == Identity(state=UNKNOWN, windows=2, reason=Reason.EMPTY_GALLERY)
 
 
 def test_only_the_latest_windows_count() -> None:
@@ -193,7 +193,7 @@ def test_late_windows_of_an_ended_track_are_dropped() -> None:
     made = identifier(walk(1, 0.8))
     made.forget(1)
     made.add([*walk(1, 0.8), *walk(2, 0.8)])
-    assert only(made) == Identity()
+    assert only(made) == Identity(reason=Reason.FEW_WINDOWS)
     assert made.decide([2])[2].state is KNOWN
     assert made.dropped_windows == 2
 
@@ -201,7 +201,7 @@ def test_late_windows_of_an_ended_track_are_dropped() -> None:
 def test_windows_that_are_not_numbers_are_dropped() -> None:
     made = identifier([window(1, np.nan), window(1, np.inf), window(1, 0.8, end_secs=np.nan)])
     assert made.dropped_windows == 3
-    assert only(made) == Identity()
+    assert only(made) == Identity(reason=Reason.FEW_WINDOWS)
 
 
 def test_memory_is_bounded() -> None:
