@@ -104,7 +104,8 @@ def calibrate(
     known = _up(threshold(scores, fpir, len(people)))
     lax = min(CANDIDATES * fpir, MOST_CANDIDATES)
     candidate = min(_up(threshold(scores, max(lax, fpir), len(people))), known)
-    low, high = fpir_interval(scores, owner, known)
+    tracks = np.bincount(owner)
+    low, high = share_interval(np.bincount(owner[scores >= known], minlength=len(people)), tracks)
     return Calibration(
         known=known,
         candidate=candidate,
@@ -137,20 +138,21 @@ def threshold(scores: Doubles, fpir: float, people: int) -> float:
     return at + spread / reach * (unit.inv_cdf(1 - fpir) - unit.inv_cdf(1 - told))
 
 
-def fpir_interval(scores: Doubles, owner: npt.NDArray[np.int64], known: float) -> tuple[float, float]:
-    """Return the 95% interval of the share of searches that reach ``known``.
+def share_interval(
+    hits: npt.NDArray[np.int64], trials: npt.NDArray[np.int64]
+) -> tuple[float, float]:
+    """Return the 95% interval of hits / trials, both [P] of so many people, who are drawn anew.
 
-    People are drawn anew; the upper end is never below 3 / people, since so many may have come
-    without one error (the rule of three: Hanley & Lippman-Hand, JAMA 249, 1983).
+    An end that is 0 or 1 for want of errors is moved to 3 / P away, since so many people may have
+    come without one (the rule of three: Hanley & Lippman-Hand, JAMA 249, 1983).
     """
-    people = int(owner.max()) + 1
+    people = len(trials)
     weights = np.random.default_rng(_SEED).multinomial(
         people, np.full(people, 1 / people), size=REPLICATES
     )
-    reached = np.bincount(owner, scores >= known, people)
-    found = (weights @ reached) / (weights @ np.bincount(owner, minlength=people))
-    low, high = np.percentile(found, (2.5, 97.5))
-    return float(low), min(max(float(high), 3 / people), 1.0)
+    low, high = np.percentile((weights @ hits) / np.maximum(weights @ trials, 1), (2.5, 97.5))
+    spare = min(3 / people, 1.0)
+    return float(min(low, 1 - spare)), float(max(high, spare))
 
 
 def odds(genuine: Doubles, strangers: Doubles) -> Odds:

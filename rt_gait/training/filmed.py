@@ -83,7 +83,13 @@ class Filmer:
         from rt_gait.training.walkers.video.visits import draw_scene
 
         scene, view_deg = draw_scene(
-            self._seed, number, clip.day, at, SIZE_PX, SECONDS, still=clip.kind == STANDING
+            self._seed,
+            number,
+            clip.day,
+            at,
+            size=SIZE_PX,
+            seconds=SECONDS,
+            still=clip.kind == STANDING,
         )
         seen, first, steps = self._run(
             frame for frame, _ in scene.frames(SECONDS, FPS, self._seed + at)
@@ -161,7 +167,7 @@ class _Silent:
 
 
 def _work(
-    numbers: Any, results: Any, rank: int, until: float, seed: int, model: str, folder: Path
+    numbers: Any, results: Any, rank: int, until: float, setup: tuple[int, str, Path]
 ) -> None:
     """Film people from a queue until it is empty or time is up, on one processor."""
     cores = sorted(os.sched_getaffinity(0))
@@ -171,7 +177,7 @@ def _work(
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    filmer = Filmer(seed, model, folder)
+    filmer = Filmer(*setup)
     while time.time() < until:
         number = numbers.get()
         if number is None:
@@ -181,9 +187,16 @@ def _work(
 
 
 def film(
-    people: Sequence[int], workers: int, minutes: float, *, seed: int, model: str, folder: Path
+    people: Sequence[int], workers: int, minutes: float, setup: tuple[int, str, Path]
 ) -> list[Take]:
-    """Film people in so many processes; return their takes, by person and clip."""
+    """Film people in so many processes; return their takes, by person and clip.
+
+    Args:
+        people: numbers.
+        workers: processes, each on one processor.
+        minutes: nobody new is begun after that.
+        setup: what a :class:`Filmer` is made of.
+    """
     context = multiprocessing.get_context("spawn")
     numbers, results = context.Queue(), context.Queue()
     for number in [*people, *([None] * workers)]:
@@ -192,7 +205,7 @@ def film(
     processes = [
         context.Process(
             target=_work,
-            args=(numbers, results, k, until, seed, model, folder),
+            args=(numbers, results, k, until, setup),
             daemon=True,
         )
         for k in range(workers)
@@ -247,9 +260,7 @@ def main(argv: list[str] | None = None) -> int:
         numbers,
         min(asked.workers, asked.people),
         asked.minutes,
-        seed=asked.seed,
-        model=asked.model,
-        folder=asked.models_dir,
+        (asked.seed, asked.model, asked.models_dir),
     )
     if not takes:
         raise UsageError("nobody was filmed in that time; give more --minutes")

@@ -68,7 +68,9 @@ def draw_visit(seed: int, number: int, day: int, trial: int) -> tuple[Look, Loop
     own = [seed, number]
     rng = np.random.default_rng([*own, 16])
     body_seed, style_seed = (int(s) for s in rng.integers(2**31, size=2))
-    wear, mood_seed = (int(s) for s in np.random.default_rng([*own, 17, day]).integers(2**31, size=2))
+    wear, mood_seed = (
+        int(s) for s in np.random.default_rng([*own, 17, day]).integers(2**31, size=2)
+    )
     mood, fatigue = np.random.default_rng(mood_seed).normal(0.0, (0.35, 0.25))
     body, model = draw_body(body_seed), WalkingModel.load()
     mesh, style = anny_rig().mesh(body), model.style(style_seed)
@@ -89,9 +91,9 @@ def draw_scene(
     number: int,
     day: int,
     trial: int,
+    *,
     size: tuple[int, int],
     seconds: float,
-    *,
     still: bool = False,
 ) -> tuple[Scene, float]:
     """A scene of ``seconds`` with one person, and the direction of view, degrees.
