@@ -1,10 +1,9 @@
 """Whether the person in a window walks: legs that swing at the pace of walking.
 
-Adults take 1.4 to 2.4 steps a second (90 to 145 a minute: Winter, The Biomechanics and Motor Control
-of Human Gait, 1991). So each pixel of the lower body is followed through the window, its mean and
-its drift are taken out, and what is left at those paces is held against the pixels that the legs
-cover. Somebody who stands, turns or shifts from foot to foot leaves little; gait networks would
-make something of such windows all the same, and it means nothing.
+Adults take about 1.4 to 2.4 steps a second. So each pixel of the lower body is followed through the
+window, its mean and its drift are taken out, and what is left at those paces is held against the
+pixels that the legs cover. Somebody who stands, turns or shifts from foot to foot leaves little;
+gait networks would make something of such windows all the same, and it means nothing.
 """
 
 from __future__ import annotations
