@@ -48,6 +48,8 @@ class Assembled:
     gallery_revision: int | None = None
     warning: str | None = None
     """What users must be told before they believe a result."""
+    known_score: float = 1.0
+    """Similarity from which a person is known in this run; 1 where nobody is compared."""
 
 
 def assemble(
@@ -105,7 +107,7 @@ def assemble(
         embedder=OnnxGaitEmbedder(info) if server is None else server.embedder(info),
         identifier=Identifier(templates, limits),
     )
-    return Assembled(pipeline, key, info, names, revision, warning)
+    return Assembled(pipeline, key, info, names, revision, warning, limits.known)
 
 
 class Server:

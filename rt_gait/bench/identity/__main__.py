@@ -1,6 +1,6 @@
 """How well identity is told, on synthetic people filmed in colour, and what each part is worth.
 
-    python -m rt_gait.training.filmed --people 240 --out takes.npz     # films them: minutes to hours
+    python -m rt_gait.training.filmed --people 240 --out takes.npz
     python -m rt_gait.bench.identity takes.npz --cohort 100
 
 The first ``--cohort`` people are strangers to calibrate with, as those that come with rt-gait are;
@@ -45,7 +45,9 @@ def open_set_table(world: World) -> Iterator[str]:
         for name, rule in RULES.items():
             scores = track_scores(world, world.of(*kinds), rule)
             figures, _ = open_set(scores, resampling(world))
-            cells = "; ".join(f"{k.removeprefix('FNIR at ')}: {told(f)}" for k, f in figures.items())
+            cells = "; ".join(
+                f"{k.removeprefix('FNIR at ')}: {told(f)}" for k, f in figures.items()
+            )
             yield f"{' and '.join(kinds)} | {name} | {cells}"
 
 
@@ -53,7 +55,7 @@ def walking_table(world: World) -> Iterator[str]:
     """Give the windows kept by the least swing of the legs."""
     for least in (0.05, 0.1, 0.15, LEAST_SWING, 0.25, 0.3, 0.35):
         walking, standing = kept_walks(world, least)
-        yield f"swing from {least:.2f}: {walking:.2%} of walkers' windows, {standing:.2%} of others'"
+        yield f"swing from {least:.2f}: walkers {walking:.2%} of windows, others {standing:.2%}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,9 +50,7 @@ def draws(world: World, size: int, count: int = DRAWS) -> Iterator[Ints]:
 def walks_of(world: World, chosen: Ints, *, inside: bool) -> list[Walk]:
     """Return the walks of the enrolled, or of all others."""
     kept = set(chosen.tolist())
-    return [
-        w for w in world.of(SAME_DAY, OTHER_DAY) if (world.column(w) in kept) == inside
-    ]
+    return [w for w in world.of(SAME_DAY, OTHER_DAY) if (world.column(w) in kept) == inside]
 
 
 def calibrated(cohort: Sequence[Take], templates: Templates, fpir: float) -> Calibration:
@@ -119,7 +118,7 @@ def probabilities(world: World, cohort: Sequence[Take]) -> Iterator[str]:
             weight += [share] * len(part)
     values, hits, weights = np.array(told), np.array(right), np.array(weight)
     edges = np.array([0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0 + 1e-9])
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         kept = (values >= low) & (values < high)
         if kept.any():
             share = np.average(hits[kept], weights=weights[kept])

@@ -11,8 +11,7 @@ from rt_gait.bench.identity.scores import Walk, World
 from rt_gait.evaluation.sequences import Ints
 from rt_gait.identity.fusion import Identifier, Thresholds
 from rt_gait.identity.matching import Templates
-
-from rt_gait.types import Embedding, Identity, IdentityState
+from rt_gait.types import Embedding, IdentityState
 
 COMPANY = 4
 """People in the picture at a time."""
@@ -40,8 +39,6 @@ class Shown:
     """Frames in which two people had one name."""
     waits_secs: list[float] = field(default_factory=list)
     """From the first detection to the right name, of those who got it."""
-    judged: list[tuple[float, bool]] = field(default_factory=list)
-    """Probability at the end of a walk, and whether the best subject was right."""
 
 
 def enrolled(world: World, chosen: Ints) -> Templates:
@@ -75,7 +72,6 @@ def replay(
     """
     identifier = Identifier(templates, thresholds)
     tracks = range(1, len(walks) + 1)
-    last: dict[int, Identity] = {}
     seen: dict[int, str | None] = dict.fromkeys(tracks)
     right: dict[int, float] = {}
     wrong: set[int] = set()
@@ -98,7 +94,6 @@ def replay(
         names: list[str] = []
         for group in groups:
             for i, identity in identifier.decide(group).items():
-                last[i] = identity
                 known = identity.state is IdentityState.KNOWN
                 name = identity.subject_id if known else None
                 own = str(walks[i - 1].take.subject)
@@ -122,9 +117,6 @@ def replay(
         shown.strangers += not mated
         shown.strangers_named += not mated and i in wrong
         shown.waits_secs += [right[i]] if i in right else []
-        identity = last.get(i)
-        if identity is not None and identity.probability is not None and identity.windows > 1:
-            shown.judged.append((identity.probability, identity.top[0][0] == own))
 
 
 def _before(walk: Walk, now: float) -> float:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from rt_gait.bench.identity.honesty import calibrated, draws, searches, walks_of
+from rt_gait.bench.identity.honesty import calibrated, draws, walks_of
 from rt_gait.bench.identity.replay import COMPANY, Shown, enrolled, replay
-from rt_gait.bench.identity.scores import World
+from rt_gait.bench.identity.scores import Walk, World
+from rt_gait.evaluation.sequences import Ints
 from rt_gait.evaluation.takes import STANDING, Take
 from rt_gait.gait.walking import LEAST_SWING
 from rt_gait.identity.fusion import Thresholds
@@ -69,7 +70,7 @@ def thresholds(
     )
 
 
-def companies(world: World, chosen: np.ndarray) -> list[list]:
+def companies(world: World, chosen: Ints) -> list[list[Walk]]:
     """Return walks in groups: as many of strangers as of the enrolled, and everybody who stands."""
     rng = np.random.default_rng(int(chosen[0]))
     inside = walks_of(world, chosen, inside=True)
@@ -77,7 +78,9 @@ def companies(world: World, chosen: np.ndarray) -> list[list]:
     picked = rng.permutation(len(outside))[: len(inside)]
     mixed = [*inside, *(outside[k] for k in picked), *world.of(STANDING)]
     order = rng.permutation(len(mixed))
-    return [[mixed[k] for k in part] for part in np.array_split(order, max(len(mixed) // COMPANY, 1))]
+    return [
+        [mixed[k] for k in part] for part in np.array_split(order, max(len(mixed) // COMPANY, 1))
+    ]
 
 
 def describe(shown: Shown) -> str:

@@ -90,7 +90,7 @@ def world_of(
 
 def _spread(vectors: FloatArray) -> FloatArray:
     kept = np.linspace(0, len(vectors) - 1, min(len(vectors), TEMPLATES_MOST)).round().astype(int)
-    return vectors[kept]
+    return np.asarray(vectors[kept])
 
 
 Rule = Callable[[Walk], FloatArray]
