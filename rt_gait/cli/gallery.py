@@ -78,15 +78,18 @@ def check(
     if templates is None:
         typer.echo("nobody is enrolled", err=True)
         return
+    pairs = alike(templates, least)
+    told = {frozenset((pair.subject_id, pair.other_id)) for pair in pairs}
     findings = [
         f"{names[pair.subject_id]} and {names[pair.other_id]} are alike by {pair.score:.3f}: "
         "the same person, or two that this model hardly tells apart"
-        for pair in alike(templates, least)
+        for pair in pairs
     ]
     findings += [
         f"{count} templates of {names[subject_id]} are nearer to {names[other]} than to the "
         "rest of their own: was somebody else in the video?"
         for subject_id, count, other in strays(templates)
+        if frozenset((subject_id, other)) not in told
     ]
     findings += [
         f"{person.name} has {person.templates} templates: enrol more walks, from other sides"

@@ -102,6 +102,11 @@ class Identifier:
         self.dropped_windows = 0
         """Windows left out: not finite, of an ended track, or from before a suspected swap."""
 
+    @property
+    def subject_ids(self) -> tuple[str, ...]:
+        """Of the gallery."""
+        return self._templates.subject_ids
+
     def add(self, embeddings: Sequence[Embedding]) -> None:
         """Take in windows, in any order.
 
