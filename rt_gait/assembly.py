@@ -19,10 +19,11 @@ from rt_gait.gait.embedder import (
 )
 from rt_gait.gait.triton import open_served
 from rt_gait.identity.calibration import Calibration, Odds
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import TemplateKey
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.endpoint import Endpoint, token_from_environment
 from rt_gait.serving.health import Outage

@@ -20,6 +20,7 @@ from rt_gait.gait.silhouette import normalise
 from rt_gait.gait.walking import walks
 from rt_gait.gait.windows import WindowBuilder
 from rt_gait.identity.fusion import Identifier
+from rt_gait.reasons import Reason
 from rt_gait.track.tracker import Tracker
 from rt_gait.types import (
     Detections,
@@ -27,7 +28,6 @@ from rt_gait.types import (
     FrameResult,
     Identity,
     IdentityState,
-    Reason,
     Rejection,
     Silhouette,
     Track,

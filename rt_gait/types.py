@@ -14,6 +14,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.reasons import Reason
+
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -190,27 +192,6 @@ class IdentityState(str, Enum):
     """Recognised."""
 
 
-class Reason(str, Enum):
-    """Why somebody is not known."""
-
-    FEW_WINDOWS = "few_windows"
-    """Insufficient: too few windows of walking so far."""
-    NOT_WALKING = "not_walking"
-    """Insufficient: there were windows, and the person stood or turned in them."""
-    SUSPECTED_SWAP = "suspected_swap"
-    """Insufficient: it may have become another person, and has not been seen walking since."""
-    EMPTY_GALLERY = "empty_gallery"
-    """Unknown: nobody is enrolled."""
-    NOBODY_CLOSE = "nobody_close"
-    """Unknown: nobody enrolled reaches the candidate's threshold."""
-    SEEN_ELSEWHERE = "seen_elsewhere"
-    """Unknown: the closest subject is another person in this frame, who is closer."""
-    SCORE_LOW = "score_low"
-    """Candidate: below the threshold of the known."""
-    TWO_CLOSE = "two_close"
-    """Candidate: another subject is as close."""
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a track is, as far as the evidence goes."""
@@ -229,8 +210,7 @@ class Identity:
     reason: Reason | None = None
     """None for ``known`` alone."""
     probability: float | None = None
-    """That the best subject is right, 0..1, where as many walkers are strangers as are enrolled;
-    None without windows, gallery or calibration."""
+    """That the best subject is right, 0..1, at even odds beforehand; None without calibration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +229,7 @@ class TrackSummary:
     identity: Identity
     """The last claim that was not in doubt."""
     known_after_secs: float | None = None
-    """From the first detection to the first frame in which somebody was known; None if never."""
+    """From the first detection to the first frame with somebody known; None if never."""
     windows_not_walking: int = 0
     """Windows left out because the person stood or turned in them."""
 

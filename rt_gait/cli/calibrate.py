@@ -23,10 +23,10 @@ from rt_gait.identity.calibration import (
     share_interval,
     warning,
 )
-from rt_gait.identity.fusion import Thresholds
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.searches import search
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.types import Embedding
 from rt_gait.video.source import open_source
 

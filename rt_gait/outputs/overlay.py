@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from rt_gait.reasons import Reason
 from rt_gait.types import (
     Detections,
     FrameResult,
     Identity,
     IdentityState,
-    Reason,
     Rejection,
     Track,
     UInt8Array,

@@ -5,8 +5,9 @@ import pytest
 from scripted import Person, ScriptedDetector, frame
 
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.pipeline import STAGES, Pipeline
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.sort import SortTracker

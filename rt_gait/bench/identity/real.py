@@ -3,9 +3,9 @@
     python -m rt_gait.bench.identity.real --video vtest.avi --fps 7 --gt gt.txt
 
 ``rt-gait`` follows people and makes silhouettes; whose they are, the ground truth says. Half of the
-people, drawn anew some times, are left out of the gallery and are strangers. Thresholds are those of
-``rt-gait calibrate --walkers``: this video had no part in them. Same clothes, camera and minute, as
-with ``rt_gait.bench.halves``: no evidence of recognition on another day.
+people, drawn anew some times, are left out of the gallery and are strangers. Thresholds are those
+of ``rt-gait calibrate --walkers``: this video had no part in them. Same clothes, camera and minute,
+as with ``rt_gait.bench.halves``: no evidence of recognition on another day.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from rt_gait.evaluation.strangers import stranger_tracks
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.walking import walks
 from rt_gait.identity.calibration import calibrate
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.searches import search
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import read_ground_truth
 from rt_gait.types import Embedding, FloatArray, IdentityState, Window

@@ -9,8 +9,9 @@ import numpy as np
 
 from rt_gait.bench.identity.scores import Walk, World
 from rt_gait.evaluation.sequences import Ints
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.types import Embedding, IdentityState
 
 COMPANY = 4

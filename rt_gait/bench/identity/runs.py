@@ -13,8 +13,8 @@ from rt_gait.bench.identity.scores import Walk, World
 from rt_gait.evaluation.sequences import Ints
 from rt_gait.evaluation.takes import STANDING, Take
 from rt_gait.gait.walking import LEAST_SWING
-from rt_gait.identity.fusion import Thresholds
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
 
 DRAWS = 6
 MARGIN = 0.05

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from rt_gait.errors import UsageError
 from rt_gait.identity import fusion
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
-from rt_gait.types import Embedding, Identity, IdentityState, Reason
+from rt_gait.identity.thresholds import Thresholds
+from rt_gait.reasons import Reason
+from rt_gait.types import Embedding, Identity, IdentityState
 
 INSUFFICIENT, UNKNOWN, CANDIDATE, KNOWN = IdentityState
 THRESHOLDS = Thresholds(known=0.7, candidate=0.5, margin=0.1, min_windows=2)

@@ -35,7 +35,11 @@ def test_one_person_under_two_names_is_found_once() -> None:
 
 def test_templates_of_somebody_else_are_found() -> None:
     mixed = templates(
-        ("a", [1, 0, 0]), ("a", [1, 0.1, 0]), ("a", [0, 1, -0.2]), ("b", [0, 1, 0.1]), ("b", [0, 1, 0])
+        ("a", [1, 0, 0]),
+        ("a", [1, 0.1, 0]),
+        ("a", [0, 1, -0.2]),
+        ("b", [0, 1, 0.1]),
+        ("b", [0, 1, 0]),
     )
     assert strays(mixed) == [("a", 1, "b")]
 
