@@ -17,6 +17,7 @@ from rt_gait.errors import UsageError
 from rt_gait.evaluation.strangers import stranger_tracks
 from rt_gait.gait.embedder import OnnxGaitEmbedder
 from rt_gait.identity.calibration import (
+    LEAST_STRANGERS,
     Calibration,
     Search,
     calibrate,
@@ -25,7 +26,7 @@ from rt_gait.identity.calibration import (
 )
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
-from rt_gait.identity.searches import search
+from rt_gait.identity.searches import among_themselves, search
 from rt_gait.identity.thresholds import Thresholds
 from rt_gait.types import Embedding
 from rt_gait.video.source import open_source
@@ -55,11 +56,6 @@ def calibrate_command(
     fpir: float,
 ) -> None:
     """Measure, choose thresholds, keep them in the gallery and say what they are worth."""
-    if videos is None and not walkers:
-        raise UsageError(
-            "say whom to calibrate with: --videos DIR (people on your camera), --walkers "
-            "(synthetic strangers that come with rt-gait), or both"
-        )
     settings = load_settings(config, **flags)
     path = settings.gallery or DEFAULT_GALLERY
     with Gallery.open(path) as gallery:
@@ -70,55 +66,84 @@ def calibrate_command(
         if not len(templates):
             raise UsageError(f"nobody is enrolled; enrol people first: {path}")
         probes = list(_filmed(files, assembled, settings))
-        if walkers:
-            probes += _synthetic(assembled)
-        found, lines = judge(probes, templates, ids, fpir)
+        synthetic = _synthetic(assembled) if walkers else []
+        found, lines = judge(probes, synthetic, templates, ids, fpir)
         gallery.set_calibration(assembled.key, found)
     sys.stderr.write("".join(f"{line}\n" for line in [*lines, f"kept in {path}"]))
 
 
 def judge(
-    probes: Sequence[Probe], templates: Templates, ids: Mapping[str, str], fpir: float
+    probes: Sequence[Probe],
+    synthetic: Sequence[Probe],
+    templates: Templates,
+    ids: Mapping[str, str],
+    fpir: float,
 ) -> tuple[Calibration, list[str]]:
     """Return the calibration, and in words what it rests on.
 
+    The enrolled are strangers to one another, by their own templates. Thresholds are found for
+    people on camera and for synthetic ones, and the higher are taken: synthetic people are many,
+    and differ from one another more than people before one camera do.
+
     Args:
-        probes: tracks.
+        probes: tracks from the site.
+        synthetic: tracks of strangers from elsewhere.
         templates: the gallery.
         ids: subject id of each name.
         fpir: to aim at.
 
     Raises:
-        UsageError: too few strangers.
+        UsageError: too few strangers of either kind.
     """
-    strangers: list[Search] = []
+    names = {subject_id: name for name, subject_id in ids.items()}
+    strangers = [replace(s, person=names[s.person]) for s in among_themselves(templates)]
     genuine: list[Search] = []
     tried: list[str] = []
     for probe in probes:
-        if len(probe.embeddings) < _MIN_WINDOWS:
-            continue
-        other, own = search(
-            np.stack([e.vector for e in probe.embeddings]),
-            templates,
-            person=probe.person,
-            subject_id=None if probe.name is None else ids[probe.name],
-            min_windows=_MIN_WINDOWS,
-            quality=[e.quality for e in probe.embeddings],
-        )
+        other, own = _search(probe, templates, ids)
         strangers += [other] if other else []
         genuine += [own] if own else []
-        tried += [probe.person] if probe.name is not None else []
-    found = calibrate(strangers, genuine, fpir=fpir, subjects=len(templates))
-    lines = [
-        f"{len(templates)} enrolled; {len(strangers)} tracks of {found.strangers} people compared "
-        "with everybody but themselves",
-        f"known from {found.known:.3f}: FPIR asked {fpir:.2%}, with these people "
-        f"{found.fpir_low:.2%} to {found.fpir_high:.2%} (95%)",
-        f"candidate from {found.candidate:.3f}",
-        _recognised(genuine, tried, found),
+        tried += [probe.person] if probe.name is not None and (other or own) else []
+    made = [s for p in synthetic if (s := _search(p, templates, ids)[0])]
+    pools = {"people on your camera": strangers, "synthetic strangers": made}
+    found = {
+        name: calibrate(pool, genuine, fpir=fpir, subjects=len(templates))
+        for name, pool in pools.items()
+        if len({s.person for s in pool}) >= LEAST_STRANGERS
+    }
+    if not found:
+        people = len({s.person for s in strangers})
+        raise UsageError(
+            f"calibration needs {LEAST_STRANGERS} people to take for strangers, got {people} (the "
+            "enrolled are strangers to one another): film more for --videos, or add --walkers"
+        )
+    name = max(found, key=lambda n: found[n].known)
+    best = found[name]
+    lines = [f"{len(templates)} enrolled"]
+    lines += [
+        f"{len(pools[n])} walks of {c.strangers} {n}: known from {c.known:.3f}, candidate from "
+        f"{c.candidate:.3f}; asked FPIR {fpir:.2%}, among them {c.fpir_low:.2%} to "
+        f"{c.fpir_high:.2%} (95%)"
+        for n, c in found.items()
     ]
-    told = warning(found)
-    return found, [*lines, *([f"warning: {told}"] if told else [])]
+    lines += [f"taken: known from {best.known:.3f}, by {name}", _recognised(genuine, tried, best)]
+    told = warning(best)
+    return best, [*lines, *([f"warning: {told}"] if told else [])]
+
+
+def _search(
+    probe: Probe, templates: Templates, ids: Mapping[str, str]
+) -> tuple[Search | None, Search | None]:
+    if len(probe.embeddings) < _MIN_WINDOWS:
+        return None, None
+    return search(
+        np.stack([e.vector for e in probe.embeddings]),
+        templates,
+        person=probe.person,
+        subject_id=None if probe.name is None else ids[probe.name],
+        min_windows=_MIN_WINDOWS,
+        quality=[e.quality for e in probe.embeddings],
+    )
 
 
 def _recognised(genuine: Sequence[Search], tried: Sequence[str], found: Calibration) -> str:

@@ -66,3 +66,18 @@ def search(
     if not others.size or means[-1, own] > others[-1].max():
         genuine = Search(person, float(means[:, own].max()))
     return (Search(person, float(others.max())) if others.size else None), genuine
+
+
+def among_themselves(templates: Templates) -> list[Search]:
+    """Return everybody's templates as a stranger's walk to all others; people are subject ids."""
+    found = []
+    for number, subject_id in enumerate(templates.subject_ids):
+        other, _ = search(
+            templates.vectors[templates.owners == number],
+            templates,
+            person=subject_id,
+            subject_id=subject_id,
+            min_windows=1,
+        )
+        found += [other] if other else []
+    return found

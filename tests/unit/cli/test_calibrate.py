@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rt_gait.cli.calibrate import Probe, _files, calibrate_command, judge
+from rt_gait.cli.calibrate import Probe, _files, judge
 from rt_gait.errors import UsageError
 from rt_gait.identity.matching import Templates
 from rt_gait.types import Embedding
@@ -31,7 +31,7 @@ def people(count: int) -> list[Probe]:
 
 def test_the_enrolled_are_strangers_to_everybody_else() -> None:
     probes = [*people(40), probe("anna", "anna", 0.9, 0.1), probe("ben", "ben", 0.3, 0.2)]
-    found, lines = judge(probes, TEMPLATES, IDS, 0.05)
+    found, lines = judge(probes, [], TEMPLATES, IDS, 0.05)
     assert (found.strangers, found.subjects) == (42, 2)
     assert 0.3 < found.known < 0.6
     told = "\n".join(lines)
@@ -41,9 +41,24 @@ def test_the_enrolled_are_strangers_to_everybody_else() -> None:
 
 def test_tracks_that_are_too_short_say_nothing() -> None:
     probes = [*people(40), probe("anna", "anna", 0.9, windows=1)]
-    found, lines = judge(probes, TEMPLATES, IDS, 0.1)
+    found, lines = judge(probes, [], TEMPLATES, IDS, 0.1)
     assert found.odds is None
     assert any("nobody enrolled was filmed" in line for line in lines)
+
+
+def test_the_higher_threshold_is_taken() -> None:
+    rng = np.random.default_rng(1)
+    alike = [probe(f"q{i}", None, float(s)) for i, s in enumerate(rng.uniform(0.5, 0.6, 40))]
+    site, _ = judge(alike, [], TEMPLATES, IDS, 0.1)
+    for filmed, synthetic in ((alike, people(40)), (people(40), alike)):
+        found, lines = judge(filmed, synthetic, TEMPLATES, IDS, 0.1)
+        assert found.known == pytest.approx(site.known, abs=0.02)
+        assert len(lines) >= 4
+
+
+def test_too_few_people() -> None:
+    with pytest.raises(UsageError, match="needs 5 people to take for strangers, got 4"):
+        judge(people(2), [], TEMPLATES, IDS, 0.1)
 
 
 def test_folders_are_named_as_people_are(tmp_path: Path) -> None:
@@ -67,8 +82,3 @@ def test_a_folder_without_videos(tmp_path: Path, made: bool) -> None:
         folder.mkdir()
     with pytest.raises(UsageError, match="no videos like" if made else "wants a folder"):
         list(_files(folder, IDS))
-
-
-def test_nobody_to_calibrate_with() -> None:
-    with pytest.raises(UsageError, match="say whom to calibrate with"):
-        calibrate_command(None, {}, videos=None, walkers=False, fpir=0.01)
