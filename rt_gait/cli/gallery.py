@@ -80,6 +80,7 @@ def check(
         return
     pairs = alike(templates, least)
     told = {frozenset((pair.subject_id, pair.other_id)) for pair in pairs}
+    held = {person.subject_id: person.templates for person in people}
     findings = [
         f"{names[pair.subject_id]} and {names[pair.other_id]} are alike by {pair.score:.3f}: "
         "the same person, or two that this model hardly tells apart"
@@ -89,7 +90,7 @@ def check(
         f"{count} templates of {names[subject_id]} are nearer to {names[other]} than to the "
         "rest of their own: was somebody else in the video?"
         for subject_id, count, other in strays(templates)
-        if frozenset((subject_id, other)) not in told
+        if frozenset((subject_id, other)) not in told or 2 * count < held[subject_id]
     ]
     findings += [
         f"{person.name} has {person.templates} templates: enrol more walks, from other sides"

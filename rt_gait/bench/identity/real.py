@@ -78,20 +78,10 @@ def name(
             for k, v in enumerate(strangers)
             if (s := search(v, templates, person=str(k), subject_id=None, min_windows=2)[0])
         ]
-        known, candidate = (
-            max(pair)
-            for pair in zip(
-                *(
-                    (c.known, c.candidate)
-                    for c in (
-                        calibrate(pool, [], fpir=fpir, subjects=len(templates))
-                        for pool in (synthetic, among_themselves(templates))
-                    )
-                ),
-                strict=True,
-            )
-        )
-        limits = Thresholds(known=known, candidate=candidate, margin=margin)
+        pools = (synthetic, among_themselves(templates))
+        made = [calibrate(pool, [], fpir=fpir, subjects=len(templates)) for pool in pools]
+        found = max(made, key=lambda c: c.known)
+        limits = Thresholds(known=found.known, candidate=found.candidate, margin=margin)
         counts.update(_run(Identifier(templates, limits), second))
     return counts
 
