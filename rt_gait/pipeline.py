@@ -17,7 +17,7 @@ from rt_gait.gait.embedder import PipelineEmbedder
 from rt_gait.gait.encoder import encoder_for
 from rt_gait.gait.quality import usable_mask
 from rt_gait.gait.silhouette import normalise
-from rt_gait.gait.walking import walks
+from rt_gait.gait.walking import judged
 from rt_gait.gait.windows import WindowBuilder
 from rt_gait.identity.fusion import Identifier
 from rt_gait.reasons import Reason
@@ -216,10 +216,11 @@ class Pipeline:
         steps = self._encoder.encode(frame, silhouettes)
         due = []
         for window in (window for step in steps for window in self._windows.add(step)):
-            if walks(window):
-                due.append(window)
-            else:
+            fit = judged(window)
+            if fit is None:
                 self._lives[window.track_id].standing += 1
+            else:
+                due.append(fit)
         return due
 
     @contextmanager

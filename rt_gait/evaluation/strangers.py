@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rt_gait.evaluation.takes import read_takes
-from rt_gait.gait.walking import walks
+from rt_gait.gait.walking import judged
 from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.types import Window
 
@@ -22,6 +22,6 @@ def stranger_tracks(shape: WindowShape) -> Iterator[tuple[int, list[Window]]]:
     """Give the number of each stranger and the windows of a walk, for a model of silhouettes."""
     takes, _ = read_takes(STRANGERS)
     for take in takes:
-        windows = [w for w in cut_windows(take.silhouettes, shape) if walks(w)]
+        windows = [j for w in cut_windows(take.silhouettes, shape) if (j := judged(w))]
         if windows:
             yield take.subject, windows

@@ -25,7 +25,7 @@ from rt_gait.bench.tracking import record
 from rt_gait.errors import RtGaitError
 from rt_gait.evaluation.strangers import stranger_tracks
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.gait.walking import walks
+from rt_gait.gait.walking import judged
 from rt_gait.identity.calibration import calibrate
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
@@ -50,7 +50,7 @@ class Half:
 
 def embed(embedder: OnnxGaitEmbedder, windows: Sequence[Window]) -> Half:
     """Embed the windows in which the person walks."""
-    kept = [w for w in windows if walks(w)] or list(windows)
+    kept = [j for w in windows if (j := judged(w))] or list(windows)
     vectors = np.stack([e.vector for e in embedder.embed(kept)])
     return Half(vectors, tuple((w.start_secs, w.end_secs) for w in kept))
 

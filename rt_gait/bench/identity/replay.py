@@ -9,6 +9,7 @@ import numpy as np
 
 from rt_gait.bench.identity.scores import Walk, World
 from rt_gait.evaluation.sequences import Ints
+from rt_gait.gait.walking import quality
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
@@ -78,13 +79,12 @@ def replay(
     wrong: set[int] = set()
     for now in sorted({float(t) for w in walks for t in w.take.seen_secs}):
         due = [
-            Embedding(i, end, vector, window.quality if weighted else 1.0)
+            Embedding(i, end, vector, quality(swing) if weighted else 1.0)
             for i, walk in zip(tracks, walks, strict=True)
-            for end, vector, window, swing in zip(
+            for end, vector, swing in zip(
                 walk.take.ends_secs.tolist(),
                 walk.take.vectors,
-                walk.windows,
-                walk.swings,
+                walk.swings.tolist(),
                 strict=True,
             )
             if swing >= least_swing and _before(walk, now) < end <= now + 1e-6

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rt_gait.evaluation.resampling import Resampling
 from rt_gait.evaluation.searches import Scores
 from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take, read_takes
-from rt_gait.gait.walking import swing
+from rt_gait.gait.walking import quality, swing
 from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.identity.matching import Templates, subject_scores
 from rt_gait.identity.searches import fused
@@ -37,7 +37,7 @@ class Walk:
     @property
     def quality(self) -> FloatArray:
         """[W] of the windows."""
-        return np.array([w.quality for w in self.windows], np.float32)
+        return np.array([quality(float(s)) for s in self.swings], np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rt_gait.gait.walking import LEAST_SWING, swing, walks
+from rt_gait.gait.walking import LEAST_SWING, judged, quality, swing
 from rt_gait.types import Window
 
 
@@ -29,18 +29,26 @@ TIMES = np.arange(30) / 25
 def test_legs_that_swing_at_the_pace_of_walking(steps_hz: float, reach: float) -> None:
     walking = window(reach * np.abs(np.sin(np.pi * steps_hz * TIMES)))
     assert swing(walking) > LEAST_SWING
-    assert walks(walking)
+    fit = judged(walking)
+    assert fit is not None
+    assert fit.quality == quality(swing(walking))
 
 
 def test_who_stands_does_not_walk() -> None:
     assert swing(window(np.full(30, 5.0))) == pytest.approx(0, abs=1e-4)
-    assert not walks(window(np.full(30, 5.0)))
+    assert judged(window(np.full(30, 5.0))) is None
 
 
 def test_a_slow_shift_of_the_feet_is_no_walk() -> None:
-    assert not walks(window(4 + 3 * np.sin(2 * np.pi * 0.25 * TIMES)))
+    assert judged(window(4 + 3 * np.sin(2 * np.pi * 0.25 * TIMES))) is None
 
 
 def test_an_empty_window_and_one_of_flow() -> None:
-    assert not walks(Window(1, 0.0, 1.0, np.zeros((30, 64, 44), np.uint8)))
-    assert walks(Window(1, 0.0, 1.0, np.zeros((30, 60, 60, 2), np.float16)))
+    assert judged(Window(1, 0.0, 1.0, np.zeros((30, 64, 44), np.uint8))) is None
+    flow = Window(1, 0.0, 1.0, np.zeros((30, 60, 60, 2), np.float16))
+    assert judged(flow) is flow
+
+
+@pytest.mark.parametrize(("found", "worth"), [(0.3, 0.5), (0.6, 1.0), (0.9, 1.0), (0.0, 1 / 3)])
+def test_windows_in_which_legs_swing_are_worth_more(found: float, worth: float) -> None:
+    assert quality(found) == pytest.approx(worth)
