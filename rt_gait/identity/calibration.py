@@ -5,9 +5,10 @@ while its windows come in, since a name shown once has been shown. Of strangers'
 
     FPIR(T) = share that reach T                                            (ISO/IEC 19795-1:2021)
 
-``known`` is the lowest score at which FPIR is no higher than asked. Where strangers are too few to
-see so rare an event, the upper end of their scores is continued as a normal distribution, and the
-result says so. People, not tracks, are drawn anew for intervals: tracks of one person are alike.
+``known`` is the lowest score at which FPIR on new strangers is expected to be no higher than asked.
+Where strangers are too few to see so rare an event, their scores are taken to be normal, with the
+margin that so few want, and the result says so. People, not tracks, are drawn anew for intervals:
+tracks of one person are alike.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ CANDIDATES = 10
 """``candidate`` is set for so many times the FPIR of ``known``, at most :data:`MOST_CANDIDATES`."""
 MOST_CANDIDATES = 0.3
 SEEN_AT_LEAST = 3
-"""Strangers expected above a threshold that is read off them; below, the tail is a normal one."""
+"""Strangers expected above a threshold before it is called a promise."""
 LEAST_STRANGERS = 5
 REPLICATES = 1000
 _SEED = 19795
@@ -119,23 +119,26 @@ def calibrate(
 
 
 def threshold(scores: Doubles, fpir: float, people: int) -> float:
-    """Return the lowest score that at most ``fpir`` of strangers' searches reach.
+    """Return a score that new strangers reach with probability ``fpir``, over all such samples.
+
+    With k = floor(fpir (people + 1)) of at least 1 it is the k-th highest, which holds whatever the
+    scores are distributed like (order statistics of exchangeable samples). With fewer people it is
+    the upper end of the prediction interval of a normal distribution, with Student's t, which is
+    the wider the fewer they are.
 
     Args:
         scores: [N] of searches.
         fpir: 0..1.
-        people: behind the searches; they decide how far down the scores themselves can tell.
+        people: behind the searches, at least 2.
     """
-    told = max(fpir, min(SEEN_AT_LEAST / people, 0.5))
-    at = float(np.quantile(scores, 1 - told))
-    if told <= fpir:
-        return at
-    spread = float(np.quantile(scores, 1 - told) - np.median(scores))
-    unit = NormalDist()
-    reach = unit.inv_cdf(1 - told)
-    if reach <= 0.1:
-        spread, reach = float(scores.std()), 1.0
-    return at + spread / reach * (unit.inv_cdf(1 - fpir) - unit.inv_cdf(1 - told))
+    told = np.floor(fpir * (people + 1) + 1e-9) / people
+    if told > 0:
+        rank = max(int(told * len(scores) + 1e-9), 1)
+        return float(np.sort(scores)[-rank])
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(people - 1, 1 - fpir)) * (1 + 1 / people) ** 0.5
+    return float(scores.mean() + reach * scores.std() * (people / (people - 1)) ** 0.5)
 
 
 def share_interval(
@@ -192,7 +195,7 @@ def warning(calibration: Calibration) -> str | None:
     return (
         f"{calibration.strangers} strangers are too few to promise an FPIR of "
         f"{calibration.fpir:.2%}: the truth may be {calibration.fpir_high:.1%}; it takes about "
-        f"{wanted} strangers to see that far, so the threshold is extrapolated"
+        f"{wanted} strangers to see that far"
     )
 
 

@@ -127,5 +127,6 @@ def kept_walks(world: World, least_swing: float) -> npt.NDArray[np.float64]:
     """Return the shares of windows kept: of walkers, and of people who stand."""
     walking = np.concatenate([w.swings for w in world.of(SAME_DAY, OTHER_DAY)])
     standing = [w.swings for w in world.of(STANDING)]
-    still = np.concatenate(standing) if standing else np.zeros(0)
-    return np.array([(walking >= least_swing).mean(), (still >= least_swing).mean()])
+    still = np.concatenate(standing) if standing else np.full(1, np.nan)
+    shares = [np.where(np.isnan(s), np.nan, s >= least_swing).mean() for s in (walking, still)]
+    return np.array(shares)

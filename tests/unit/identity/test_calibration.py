@@ -39,12 +39,22 @@ def test_fresh_strangers_reach_the_threshold_as_seldom_as_was_asked(fpir: float)
     assert warning(found) is None
 
 
-def test_few_strangers_do_not_make_the_threshold_lower_than_many() -> None:
-    many = threshold(np.array([s.score for s in strangers(100_000)]), 0.01, 100_000)
-    few = [
-        threshold(np.array([s.score for s in strangers(30, seed=i)]), 0.01, 30) for i in range(200)
-    ]
-    assert float(np.mean(few)) == pytest.approx(many, abs=0.03)
+@pytest.mark.parametrize(("people", "fpir"), [(10, 0.01), (30, 0.01), (30, 0.1), (200, 0.01)])
+def test_however_few_strangers_new_ones_reach_it_as_seldom_as_was_asked(
+    people: int, fpir: float
+) -> None:
+    rng = np.random.default_rng(5)
+    samples = rng.normal(0.2, 0.1, (2000, people))
+    found = [threshold(scores, fpir, people) for scores in samples]
+    fresh = rng.normal(0.2, 0.1, 5000)
+    reached = np.mean([(fresh >= score).mean() for score in found])
+    assert 0.6 * fpir < reached < 1.15 * fpir
+
+
+def test_many_strangers_need_not_be_normal() -> None:
+    rng = np.random.default_rng(6)
+    found = [threshold(rng.exponential(1, 99), 0.05, 99) for _ in range(1000)]
+    assert np.mean(np.exp(-np.array(found))) == pytest.approx(0.05, rel=0.1)
 
 
 def test_too_few_strangers_are_said_or_refused() -> None:
