@@ -78,9 +78,10 @@ def replay(
     right: dict[int, float] = {}
     wrong: set[int] = set()
     for now in sorted({float(t) for w in walks for t in w.take.seen_secs}):
+        present = [i for i in tracks if now in walks[i - 1].take.seen_secs]
         due = [
             Embedding(i, end, vector, quality(swing) if weighted else 1.0)
-            for i, walk in zip(tracks, walks, strict=True)
+            for i, walk in ((i, walks[i - 1]) for i in present)
             for end, vector, swing in zip(
                 walk.take.ends_secs.tolist(),
                 walk.take.vectors,
@@ -90,7 +91,6 @@ def replay(
             if swing >= least_swing and _before(walk, now) < end <= now + 1e-6
         ]
         identifier.add(due)
-        present = [i for i in tracks if now in walks[i - 1].take.seen_secs]
         groups = [present] if together else [[i] for i in present]
         names: list[str] = []
         for group in groups:
