@@ -14,8 +14,9 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from rt_gait.track.mot import read_ground_truth
 from rt_gait.types import Embedding, FloatArray, IdentityState, Window
 
 DRAWS = 10
-FPIRS = (0.01, 0.1)
+FPIRS = (0.01, 0.05, 0.1)
 _STEP_SECS = 0.1
 
 
@@ -58,9 +59,7 @@ def embed(embedder: OnnxGaitEmbedder, windows: Sequence[Window]) -> Half:
 def name(
     first: Mapping[int, Half],
     second: Mapping[int, Half],
-    strangers: Sequence[FloatArray],
-    margin: float,
-    fpir: float,
+    limits_of: Callable[[Templates], Thresholds],
 ) -> Counter[str]:
     """Enrol half of the people by their first halves and name all second halves, many times."""
     people = sorted(first)
@@ -73,17 +72,24 @@ def name(
             np.repeat(np.arange(len(enrolled)), [len(first[p].vectors) for p in enrolled]),
             np.concatenate([first[p].vectors for p in enrolled]),
         )
-        synthetic = [
-            s
-            for k, v in enumerate(strangers)
-            if (s := search(v, templates, person=str(k), subject_id=None, min_windows=2)[0])
-        ]
-        pools = (synthetic, among_themselves(templates))
-        made = [calibrate(pool, [], fpir=fpir, subjects=len(templates)) for pool in pools]
-        found = max(made, key=lambda c: c.known)
-        limits = Thresholds(known=found.known, candidate=found.candidate, margin=margin)
+        limits = limits_of(templates)
         counts.update(_run(Identifier(templates, limits), second))
     return counts
+
+
+def calibrated(
+    templates: Templates, strangers: Sequence[FloatArray], margin: float, fpir: float
+) -> Thresholds:
+    """Return the thresholds that ``rt-gait calibrate --walkers`` would find."""
+    synthetic = [
+        s
+        for k, v in enumerate(strangers)
+        if (s := search(v, templates, person=str(k), subject_id=None, min_windows=2)[0])
+    ]
+    pools = (synthetic, among_themselves(templates))
+    made = [calibrate(pool, [], fpir=fpir, subjects=len(templates)) for pool in pools]
+    found = max(made, key=lambda c: c.known)
+    return Thresholds(known=found.known, candidate=found.candidate, margin=margin)
 
 
 def _run(identifier: Identifier, second: Mapping[int, Half]) -> Counter[str]:
@@ -123,6 +129,11 @@ def _run(identifier: Identifier, second: Mapping[int, Half]) -> Counter[str]:
     return counts
 
 
+def _print(counts: Counter[str]) -> None:
+    for line, count in counts.items():
+        print(f"{count:6d} {line}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the figures; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rt_gait.bench.identity.real")
@@ -154,10 +165,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
     print(f"{info.key}: {len(first)} people with two halves, {DRAWS} draws of half of them")
+    known, candidate, margin = (
+        info.number(parameter) for parameter in ("known_score", "candidate_score", "margin")
+    )
+    own = Thresholds(known=known, candidate=candidate, margin=margin)
+    print("thresholds of the model")
+    _print(name(first, second, lambda _templates: own))
     for fpir in FPIRS:
-        print(f"FPIR asked {fpir:.0%}")
-        for line, count in name(first, second, strangers, info.number("margin"), fpir).items():
-            print(f"{count:6d} {line}")
+        print(f"calibrated, FPIR asked {fpir:.0%}")
+        limits_of = partial(calibrated, strangers=strangers, margin=margin, fpir=fpir)
+        _print(name(first, second, limits_of))
     return 0
 
 
