@@ -147,7 +147,9 @@ def calibrate(
     ] = False,
     fpir: Annotated[
         float,
-        typer.Option(help="Share of strangers' walks that may be taken for somebody enrolled"),
+        typer.Option(
+            min=0.0001, max=0.49, help="Share of strangers' walks that may be taken for somebody"
+        ),
     ] = 0.01,
     gallery: Annotated[
         Path | None, option("--gallery", text="Gallery to calibrate (default people.gallery)")
