@@ -18,10 +18,12 @@ from rt_gait.gait.embedder import (
     window_shape,
 )
 from rt_gait.gait.triton import open_served
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.calibration import Calibration, Odds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import TemplateKey
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.endpoint import Endpoint, token_from_environment
 from rt_gait.serving.health import Outage
@@ -48,6 +50,8 @@ class Assembled:
     gallery_revision: int | None = None
     warning: str | None = None
     """What users must be told before they believe a result."""
+    known_score: float = 1.0
+    """Similarity from which a person is known in this run; 1 where nobody is compared."""
 
 
 def assemble(
@@ -72,8 +76,9 @@ def assemble(
     info = gait_model_info(settings.models_dir, settings.model, ("silhouette", "flow"))
     window_shape(info)
     warning = _check_trained(settings, info)
-    limits = thresholds(settings, info)
     path = settings.gallery
+    if path is None or "known_score" in info.parameters:
+        thresholds(settings, info)
     with nullcontext() if path is None else Gallery.open(path, read_only=True) as gallery:
         # Imported here: filterpy and scipy take a second that a wrong name need not wait for.
         from rt_gait.track.sort import SortTracker
@@ -91,8 +96,11 @@ def assemble(
         )
         key = TemplateKey(model=info.key, segmenter=detector.key)
         templates = Templates.none() if gallery is None else gallery.templates(key)
+        found = None if gallery is None else gallery.calibration(key)
+        limits = thresholds(settings, info, found)
         if limits is None:
             templates, limits = Templates.none(), NOBODY
+        warning = warning or _outgrown(found, templates)
         names = {} if gallery is None else gallery.names()
         revision = None if gallery is None else gallery.revision
     pipeline = Pipeline(
@@ -102,7 +110,7 @@ def assemble(
         identifier=Identifier(templates, limits),
         stitcher=stitcher(info),
     )
-    return Assembled(pipeline, key, info, names, revision, warning)
+    return Assembled(pipeline, key, info, names, revision, warning, limits.known)
 
 
 class Server:
@@ -158,8 +166,15 @@ class Server:
         )
 
 
-def thresholds(settings: Settings, info: ModelInfo) -> Thresholds | None:
-    """Return the user's thresholds, or those the model came with; an untrained one has none.
+def thresholds(
+    settings: Settings, info: ModelInfo, found: Calibration | None = None
+) -> Thresholds | None:
+    """Return the user's thresholds, or the gallery's, or the model's; an untrained one has none.
+
+    Args:
+        settings: What the user wants.
+        info: The gait model.
+        found: What calibration of the gallery found.
 
     Raises:
         UsageError: they contradict one another.
@@ -168,13 +183,38 @@ def thresholds(settings: Settings, info: ModelInfo) -> Thresholds | None:
     if is_untrained(info) and not _thresholds_given(settings):
         return None
 
-    def pick(given: float | None, parameter: str) -> float:
+    def pick(parameter: str, *chosen: float | None) -> float:
+        given = next((c for c in chosen if c is not None), None)
         return info.number(parameter) if given is None else given
 
+    found_known, found_candidate, unasked = (
+        (found.known, found.candidate, 0.0) if found else (None, None, None)
+    )
+    known = pick("known_score", settings.known_score, found_known)
+    candidate = pick("candidate_score", settings.candidate_score, found_candidate)
     return Thresholds(
-        known=pick(settings.known_score, "known_score"),
-        candidate=pick(settings.candidate_score, "candidate_score"),
-        margin=pick(settings.margin, "margin"),
+        known=known,
+        # One of the two given by flag may cross the other of a calibration.
+        candidate=candidate if settings.candidate_score is not None else min(candidate, known),
+        margin=pick("margin", settings.margin, None if "margin" in info.parameters else unasked),
+        odds=(found and found.odds) or _odds(info),
+    )
+
+
+def _odds(info: ModelInfo) -> Odds | None:
+    """Return the odds that a model came with."""
+    if "odds_slope" not in info.parameters:
+        return None
+    return Odds(info.number("odds_slope"), info.number("odds_offset"))
+
+
+def _outgrown(found: Calibration | None, templates: Templates) -> str | None:
+    """Return the warning that a gallery has grown since it was calibrated."""
+    if found is None or len(templates) <= found.subjects:
+        return None
+    return (
+        f"the gallery was calibrated with {found.subjects} people and holds {len(templates)}: "
+        "strangers are taken for somebody more often than was asked; run rt-gait calibrate again"
     )
 
 

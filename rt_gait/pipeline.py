@@ -17,8 +17,10 @@ from rt_gait.gait.embedder import PipelineEmbedder
 from rt_gait.gait.encoder import encoder_for
 from rt_gait.gait.quality import usable_mask
 from rt_gait.gait.silhouette import normalise
+from rt_gait.gait.walking import judged
 from rt_gait.gait.windows import WindowBuilder
 from rt_gait.identity.fusion import Identifier
+from rt_gait.reasons import Reason
 from rt_gait.track.camera import CameraMotion
 from rt_gait.track.stitch import Stitcher
 from rt_gait.track.tracker import Tracker
@@ -53,11 +55,18 @@ class _Life:
     identity: Identity = field(default_factory=Identity)
     settled: Identity | None = None
     """The last claim that was not in doubt."""
+    known_after_secs: float | None = None
+    standing: int = 0
+    """Windows in which the person did not walk."""
 
     def claim(self, identity: Identity) -> None:
+        if identity.reason is Reason.FEW_WINDOWS and self.standing:
+            identity = replace(identity, reason=Reason.NOT_WALKING)
         self.identity = identity
         if identity.state is not IdentityState.INSUFFICIENT:
             self.settled = identity
+        if identity.state is IdentityState.KNOWN and self.known_after_secs is None:
+            self.known_after_secs = self.last_time_secs - self.first_time_secs
 
     def summary(self, track_id: int) -> TrackSummary:
         return TrackSummary(
@@ -68,6 +77,8 @@ class _Life:
             silhouettes=self.silhouettes,
             rejected=dict(sorted(self.rejected.items())),
             identity=self.settled or self.identity,
+            known_after_secs=self.known_after_secs,
+            windows_not_walking=self.standing,
         )
 
 
@@ -228,7 +239,14 @@ class Pipeline:
     def _due_windows(self, frame: Frame, silhouettes: tuple[Silhouette, ...]) -> list[Window]:
         self._windows.tick(frame.time_secs)
         steps = self._encoder.encode(frame, silhouettes)
-        return [window for step in steps for window in self._windows.add(step)]
+        due = []
+        for window in (window for step in steps for window in self._windows.add(step)):
+            fit = judged(window)
+            if fit is None:
+                self._lives[window.track_id].standing += 1
+            else:
+                due.append(fit)
+        return due
 
     @contextmanager
     def _timed(self, stage: str, stage_secs: dict[str, float]) -> Iterator[None]:

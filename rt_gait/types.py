@@ -14,6 +14,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.reasons import Reason
+
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -146,6 +148,8 @@ class Window:
     end_secs: float
     pixels: UInt8Array | HalfArray
     """[T, 64, 44] uint8 of silhouettes, or [T, 60, 60, 2] float16 of flow."""
+    quality: float = 1.0
+    """Above 0, at most 1: how much its evidence is worth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +160,8 @@ class Embedding:
     end_secs: float
     vector: FloatArray
     """[D] float32, L2 norm 1."""
+    quality: float = 1.0
+    """Of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +220,10 @@ class Identity:
     """Windows fused."""
     top: tuple[tuple[str, float], ...] = ()
     """Up to three (subject_id, score), best first."""
+    reason: Reason | None = None
+    """None for ``known`` alone."""
+    probability: float | None = None
+    """That the best subject is right, 0..1, at even odds beforehand; None without calibration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,10 @@ class TrackSummary:
     """Frames left out, by :class:`Rejection` value."""
     identity: Identity
     """The last claim that was not in doubt."""
+    known_after_secs: float | None = None
+    """From the first detection to the first frame with somebody known; None if never."""
+    windows_not_walking: int = 0
+    """Windows left out because the person stood or turned in them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,6 +26,8 @@ class Person:
     girth: float = 0.12
     from_secs: float = 0.0
     to_secs: float = 1e9
+    stands: bool = False
+    """Legs that do not swing."""
 
     def mask(self, time_secs: float) -> Mask | None:
         """The figure at a time; None when it is not there."""
@@ -34,7 +36,7 @@ class Person:
         h = self.height_px
         w = h // 2
         canvas = np.zeros((h, w), np.uint8)
-        swing = np.sin(2 * np.pi * time_secs / 1.1)
+        swing = 0.3 if self.stands else np.sin(2 * np.pi * time_secs / 1.1)
         cv2.ellipse(canvas, (w // 2, h * 3 // 8), (int(self.girth * h), h // 5), 0, 0, 360, 1, -1)
         cv2.circle(canvas, (w // 2, h // 10), h // 10, 1, -1)
         for sign in (-1, 1):

@@ -139,6 +139,36 @@ def enroll(
 
 
 @app.command()
+def calibrate(
+    videos: Annotated[
+        Path | None,
+        option("--videos", text="Folder of NAME/*.mp4 of the enrolled and unknown/*.mp4 of others"),
+    ] = None,
+    walkers: Annotated[
+        bool, typer.Option("--walkers", help="Take synthetic strangers that come with rt-gait")
+    ] = False,
+    fpir: Annotated[
+        float,
+        typer.Option(
+            min=0.0001, max=0.49, help="Share of strangers' walks that may be taken for somebody"
+        ),
+    ] = 0.01,
+    gallery: Annotated[
+        Path | None, option("--gallery", text="Gallery to calibrate (default people.gallery)")
+    ] = None,
+    model: Model = None,
+    detector: Detector = None,
+    fps: Fps = None,
+    config: Config = None,
+) -> None:
+    """Set the thresholds of a gallery by the false alarms that you can live with."""
+    from rt_gait.cli.calibrate import calibrate_command
+
+    flags = {"gallery": gallery, "model": model, "detector": detector, "fps": fps}
+    calibrate_command(config, flags, videos=videos, walkers=walkers, fpir=fpir)
+
+
+@app.command()
 def embed(
     files: Annotated[list[Path], typer.Argument(help="Files made by --dump-silhouettes")],
     out: Annotated[Path, option("--out", text="File to write, .npz")],

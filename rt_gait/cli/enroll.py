@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +15,12 @@ import numpy as np
 from rt_gait.assembly import Assembled, assemble
 from rt_gait.cli.gallery import DEFAULT_GALLERY
 from rt_gait.cli.progress import Progress
-from rt_gait.cli.run import new_builder, warn
+from rt_gait.cli.run import new_builder, tell_warning, warn
+from rt_gait.cli.views import tell_views, view
 from rt_gait.config import load_settings
 from rt_gait.errors import ExitCode, RtGaitError, UsageError
 from rt_gait.identity.gallery import Gallery
+from rt_gait.identity.inspection import consistency, nearest
 from rt_gait.identity.records import check_name
 from rt_gait.outputs.output import check_file
 from rt_gait.runner import Runner, Stop
@@ -27,6 +29,8 @@ from rt_gait.video.source import open_source
 
 TEMPLATES_MOST = 40
 """Templates taken from one video, spread evenly over it: variety helps, repetition does not."""
+FEW_WINDOWS = 8
+"""Below, users are told to film more: about four seconds of walking."""
 MOST_OF_A_PASSER_BY = 0.25
 """A track with at most this share of the longest one's windows is left out: it may be anybody."""
 
@@ -36,7 +40,13 @@ class Collector:
     """Keeps the embeddings of every track."""
 
     vectors: dict[int, list[FloatArray]] = field(default_factory=dict)
+    ends_secs: dict[int, list[float]] = field(default_factory=dict)
+    """Of those."""
     spans: dict[int, tuple[float, float]] = field(default_factory=dict)
+    boxes: dict[int, list[tuple[float, FloatArray]]] = field(default_factory=dict)
+    frames: Counter[int] = field(default_factory=Counter)
+    used: Counter[int] = field(default_factory=Counter)
+    """Frames that gave a silhouette, by track."""
     rejected: Counter[str] = field(default_factory=Counter)
 
     def write(self, result: FrameResult) -> None:
@@ -47,8 +57,12 @@ class Collector:
                 continue
             first_secs = self.spans.get(track.track_id, (track.first_time_secs, 0.0))[0]
             self.spans[track.track_id] = (first_secs, now_secs)
+            self.boxes.setdefault(track.track_id, []).append((now_secs, track.box_xyxy_px))
+            self.frames[track.track_id] += 1
         for embedding in result.embeddings:
             self.vectors.setdefault(embedding.track_id, []).append(embedding.vector)
+            self.ends_secs.setdefault(embedding.track_id, []).append(embedding.end_secs)
+        self.used.update(s.track_id for s in result.silhouettes)
         self.rejected.update(reason.value for reason in result.rejections.values())
 
     def close(self) -> None:
@@ -88,6 +102,7 @@ def enroll_command(
         walks = choose(collector, track)
         vectors = np.concatenate([np.stack(collector.vectors[i]) for i in walks])
         _add(path, assembled, name=name, vectors=vectors, source=source.info.name)
+        _tell_coverage(collector, walks)
         if len(walks) > 1:
             sys.stderr.write(
                 f"tracks {', '.join(map(str, walks))} follow one another and were taken for one "
@@ -146,9 +161,29 @@ def _add(path: Path, assembled: Assembled, *, name: str, vectors: FloatArray, so
         subject_id = gallery.enrol(
             name=name, vectors=vectors[chosen], key=assembled.key, source=source
         )
-    likeness = vectors @ vectors.T
-    agreement = float(likeness[np.triu_indices(len(vectors), 1)].mean()) if len(vectors) > 1 else 1
+        templates, names = gallery.templates(assembled.key), gallery.names()
+    agreement = float(consistency(vectors[chosen]).mean())
     sys.stderr.write(
         f"enrolled {name} ({subject_id}) with {len(chosen)} templates in {path}; "
-        f"mean similarity among them {agreement:.3f}\n"
+        f"they are alike by {agreement:.3f}\n"
     )
+    other = nearest(vectors[chosen], templates, leave_out=subject_id)
+    if other is not None:
+        sys.stderr.write(f"nearest other person: {names[other.other_id]}, {other.score:.3f}\n")
+        if other.score >= assembled.known_score:
+            tell_warning(
+                f"a run would take {name} for {names[other.other_id]}: the same person under two "
+                "names, or two that this model cannot tell apart; see rt-gait gallery check"
+            )
+
+
+def _tell_coverage(collector: Collector, walks: Sequence[int]) -> None:
+    """Say what the video showed of the person, and what would make the gallery better."""
+    frames, used = (sum(c[i] for i in walks) for c in (collector.frames, collector.used))
+    views = [view(collector.boxes[i], end) for i in walks for end in collector.ends_secs[i]]
+    sys.stderr.write(f"{used} of {frames} frames of the person were used; {tell_views(views)}\n")
+    if len(views) < FEW_WINDOWS or len({v for v in views if v}) < 2:
+        sys.stderr.write(
+            "a longer walk, to and fro, and another day in other clothes make recognition surer: "
+            "enrol the same name again with more videos\n"
+        )

@@ -16,6 +16,7 @@ File = Annotated[
 ]
 Name = Annotated[str, typer.Argument(help="Name of a person")]
 DEFAULT_GALLERY = Path("people.gallery")
+FEW_TEMPLATES = 6
 
 
 def gallery_path(given: Path | None) -> Path:
@@ -58,6 +59,46 @@ def show(name: Name, gallery: File = None) -> None:
     typer.echo(f"templates   {person.templates}")
     if key is not None:
         typer.echo(f"gait model  {key.model}\nsegmenter   {key.segmenter}")
+
+
+@gallery_app.command()
+def check(
+    gallery: File = None,
+    least: Annotated[
+        float, typer.Option(min=-1, max=1, help="Similarity from which two people are alike")
+    ] = 0.5,
+) -> None:
+    """Look for people enrolled twice, and for templates that look like somebody else."""
+    from rt_gait.identity.gallery import Gallery
+    from rt_gait.identity.inspection import alike, strays
+
+    with Gallery.open(gallery_path(gallery), read_only=True) as opened:
+        key, names, people = opened.key, opened.names(), opened.subjects()
+        templates = None if key is None else opened.templates(key)
+    if templates is None:
+        typer.echo("nobody is enrolled", err=True)
+        return
+    pairs = alike(templates, least)
+    told = {frozenset((pair.subject_id, pair.other_id)) for pair in pairs}
+    held = {person.subject_id: person.templates for person in people}
+    findings = [
+        f"{names[pair.subject_id]} and {names[pair.other_id]} are alike by {pair.score:.3f}: "
+        "the same person, or two that this model hardly tells apart"
+        for pair in pairs
+    ]
+    findings += [
+        f"{count} templates of {names[subject_id]} are nearer to {names[other]} than to the "
+        "rest of their own: was somebody else in the video?"
+        for subject_id, count, other in strays(templates)
+        if frozenset((subject_id, other)) not in told or 2 * count < held[subject_id]
+    ]
+    findings += [
+        f"{person.name} has {person.templates} templates: enrol more walks, from other sides"
+        for person in people
+        if person.templates < FEW_TEMPLATES
+    ]
+    for line in findings or ["nothing odd was found"]:
+        typer.echo(line)
 
 
 @gallery_app.command()

@@ -48,6 +48,8 @@ def identity_data(identity: Identity) -> dict[str, Any]:
         "margin": None if identity.margin is None else score(identity.margin),
         "windows": identity.windows,
         "top": [[subject_id, score(similarity)] for subject_id, similarity in identity.top],
+        "reason": None if identity.reason is None else identity.reason.value,
+        "probability": None if identity.probability is None else score(identity.probability),
     }
 
 
@@ -62,6 +64,10 @@ def summary_data(summary: TrackSummary) -> dict[str, Any]:
         "silhouettes": summary.silhouettes,
         "rejections": rejections_by_reason(summary.rejected),
         "identity": identity_data(summary.identity),
+        "known_after_secs": (
+            None if summary.known_after_secs is None else secs(summary.known_after_secs)
+        ),
+        "windows_not_walking": summary.windows_not_walking,
     }
 
 

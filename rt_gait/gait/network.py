@@ -88,4 +88,6 @@ def embeddings(windows: Sequence[Window], vectors: Batch) -> list[Embedding]:
     """Return what a model said of windows, [N, D] in order, at unit length."""
     rows = vectors.astype(np.float32).reshape(len(windows), -1)
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return [Embedding(w.track_id, w.end_secs, v) for w, v in zip(windows, rows, strict=True)]
+    return [
+        Embedding(w.track_id, w.end_secs, v, w.quality) for w, v in zip(windows, rows, strict=True)
+    ]

@@ -30,48 +30,19 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from rt_gait.errors import UsageError
 from rt_gait.identity.matching import Templates, subject_scores
-from rt_gait.identity.ranking import STEPS, best_subjects, margin_at, score_at
+from rt_gait.identity.ranking import STEPS, WEIGHTS, Scored, best_subjects, margin_at, score_at
+from rt_gait.identity.searches import FUSED_WINDOWS_MAX
+from rt_gait.identity.thresholds import Thresholds
+from rt_gait.reasons import Reason
 from rt_gait.types import Embedding, Identity, IdentityState
 
 _T = TypeVar("_T")
 
-FUSED_WINDOWS_MAX = 10
-"""Windows averaged. Neighbouring windows of one walk share most of their noise, so an average of
-many more gains little, while every older window delays the correction after a swap that nobody
-noticed. A choice, not a measurement."""
 TRACKS_MAX = 256
 """Tracks remembered, four times the cap on people in view; the one without news longest goes."""
 FORGOTTEN_MAX = 1024
 """Ended tracks remembered, so that a result that comes late does not raise one from the dead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """Where the claims begin, in fused cosine similarity."""
-
-    known: float
-    """-1..1."""
-    candidate: float
-    """-1..1, at most ``known``."""
-    margin: float
-    """0..2: lead over the next subject that ``known`` asks for."""
-    min_windows: int = 2
-
-    def __post_init__(self) -> None:
-        """Raise :class:`UsageError` for numbers that contradict each other."""
-        if not -1 <= self.candidate <= self.known <= 1:
-            raise UsageError(
-                "thresholds must satisfy -1 <= candidate <= known <= 1, "
-                f"got candidate {self.candidate} and known {self.known}"
-            )
-        if not 0 <= self.margin <= 2:
-            raise UsageError(f"the margin must be within 0..2, got {self.margin}")
-        if not 1 <= self.min_windows <= FUSED_WINDOWS_MAX:
-            raise UsageError(
-                f"min_windows must be within 1..{FUSED_WINDOWS_MAX}, got {self.min_windows}"
-            )
 
 
 _Claim: TypeAlias = tuple[bool, float, int, int, Identity]
@@ -82,8 +53,8 @@ _Claim: TypeAlias = tuple[bool, float, int, int, Identity]
 class _Evidence:
     """What is remembered of one track."""
 
-    windows: list[tuple[float, bytes]] = field(default_factory=list)
-    """End time and int32 scores [S], oldest first; the bytes break ties of time."""
+    windows: list[Scored] = field(default_factory=list)
+    """Oldest first; weights and scores break ties of time."""
     ranking: tuple[tuple[str, float], ...] = ()
     known_as: str | None = None
     since_secs: float = -inf
@@ -101,6 +72,11 @@ class Identifier:
         self._forgotten: dict[int, None] = {}
         self.dropped_windows = 0
         """Windows left out: not finite, of an ended track, or from before a suspected swap."""
+
+    @property
+    def subject_ids(self) -> tuple[str, ...]:
+        """Of the gallery."""
+        return self._templates.subject_ids
 
     def add(self, embeddings: Sequence[Embedding]) -> None:
         """Take in windows, in any order.
@@ -120,7 +96,8 @@ class Identifier:
         for embedding, row in zip(usable, steps, strict=True):
             evidence = self._tracks.pop(embedding.track_id, None) or _Evidence()
             self._tracks[embedding.track_id] = evidence
-            insort(evidence.windows, (embedding.end_secs, row.tobytes()))
+            weight = max(round(embedding.quality * WEIGHTS), 1)
+            insort(evidence.windows, (embedding.end_secs, weight, row.tobytes()))
             del evidence.windows[:-FUSED_WINDOWS_MAX]
         for track_id in {embedding.track_id for embedding in usable}:
             evidence = self._tracks[track_id]
@@ -146,6 +123,8 @@ class Identifier:
                 taken.add(str(claim.subject_id))
                 identities[track_id] = claim
             elif rank == 0:
+                taken_best = replace(identities[track_id], reason=Reason.SEEN_ELSEWHERE)
+                identities[track_id] = taken_best
                 self._enqueue(queue, track_id, rank=1)
         for track_id, identity in identities.items():
             if evidence := self._tracks.get(track_id):
@@ -195,14 +174,26 @@ class Identifier:
 
     def _without_claim(self, track_id: int) -> Identity:
         evidence = self._tracks.get(track_id, _Evidence())
-        enough = len(evidence.windows) >= self._thresholds.min_windows and not evidence.doubted
+        state, reason = IdentityState.INSUFFICIENT, Reason.FEW_WINDOWS
+        if evidence.doubted:
+            reason = Reason.SUSPECTED_SWAP
+        elif len(evidence.windows) >= self._thresholds.min_windows:
+            state = IdentityState.UNKNOWN
+            reason = Reason.NOBODY_CLOSE if len(self._templates) else Reason.EMPTY_GALLERY
+        score = score_at(evidence.ranking, 0)
         return Identity(
-            state=IdentityState.UNKNOWN if enough else IdentityState.INSUFFICIENT,
-            score=score_at(evidence.ranking, 0),
+            state=state,
+            score=score,
             margin=margin_at(evidence.ranking, 0),
             windows=len(evidence.windows),
             top=evidence.ranking,
+            reason=reason,
+            probability=self._probability(score),
         )
+
+    def _probability(self, score: float | None) -> float | None:
+        odds = self._thresholds.odds
+        return None if score is None or odds is None else odds.probability(score)
 
     def _enqueue(self, queue: list[_Claim], track_id: int, *, rank: int) -> None:
         """Push the claim to the subject at ``rank`` (0 best, 1 second), if there is one."""
@@ -216,12 +207,22 @@ class Identifier:
         if (score >= self._thresholds.known and clear) or (
             held and score >= self._thresholds.candidate
         ):
-            state = IdentityState.KNOWN
+            state, reason = IdentityState.KNOWN, None
         elif score >= self._thresholds.candidate and rank == 0:
+            low = score < self._thresholds.known
             state = IdentityState.CANDIDATE
+            reason = Reason.SCORE_LOW if low else Reason.TWO_CLOSE
         else:
             return
-        claim = replace(base, state=state, subject_id=subject_id, score=score, margin=margin)
+        claim = replace(
+            base,
+            state=state,
+            subject_id=subject_id,
+            score=score,
+            margin=margin,
+            reason=reason,
+            probability=self._probability(score),
+        )
         heapq.heappush(queue, (state is not IdentityState.KNOWN, -score, track_id, rank, claim))
 
 

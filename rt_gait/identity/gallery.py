@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import GalleryError
+from rt_gait.identity.calibration import Calibration
 from rt_gait.identity.exchange import Contents, read_export, write_export
 from rt_gait.identity.gallery_errors import shown
 from rt_gait.identity.gallery_file import connect
@@ -174,6 +175,19 @@ class Gallery:
         subject_ids, owners = np.unique([row[0] for row in rows], return_inverse=True)
         vectors = self._store.vectors([row[1] for row in rows])
         return Templates(tuple(subject_ids.tolist()), owners.astype(np.int64), vectors)
+
+    def calibration(self, key: TemplateKey) -> Calibration | None:
+        """Return the thresholds found for this gallery with these models; None if there are none.
+
+        They are of the people who were enrolled then.
+        """
+        return self._store.calibration(key)
+
+    def set_calibration(self, key: TemplateKey, found: Calibration) -> None:
+        """Keep thresholds in the gallery, in the place of those before."""
+        with self._store.change():
+            self._store.check_fit(key)
+            self._store.write_calibration(key, found)
 
     def export(self, path: str | Path) -> None:
         """Write everything into a new JSON file (mode 0600, not encrypted) for :meth:`import_`.

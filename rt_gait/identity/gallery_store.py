@@ -6,15 +6,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rt_gait.errors import GalleryError
+from rt_gait.identity.calibration import Calibration, Odds
 from rt_gait.identity.exchange import Contents
 from rt_gait.identity.gallery_errors import damaged, shown, told_plainly
-from rt_gait.identity.gallery_file import scrub
+from rt_gait.identity.gallery_file import CALIBRATION, scrub
 from rt_gait.identity.records import (
     SubjectRecord,
     TemplateKey,
@@ -152,6 +154,42 @@ class Store:
         if not (errors <= NORM_ERROR_MAX).all():
             raise damaged(self.path, "a template is not of unit norm")
         return vectors
+
+    def write_calibration(self, key: TemplateKey, found: Calibration) -> None:
+        """Put a calibration in the place of the one before."""
+        self.execute(CALIBRATION)
+        self.execute(
+            "INSERT OR REPLACE INTO calibration VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(key.model, key.segmenter, found.known, found.candidate, found.fpir),
+            *(found.fpir_low, found.fpir_high, found.subjects, found.strangers),
+            *((None, None) if found.odds is None else (found.odds.slope, found.odds.offset)),
+        )
+
+    def calibration(self, key: TemplateKey) -> Calibration | None:
+        """Return the calibration made with these models, if there is one."""
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'calibration'"):
+            return None
+        found = self.rows(
+            "SELECT known, candidate, fpir, fpir_low, fpir_high, subjects, strangers, slope, "
+            "offset FROM calibration WHERE model_key = ? AND segmenter_key = ?",
+            *(key.model, key.segmenter),
+        )
+        if not found:
+            return None
+        *numbers, slope, offset = found[0]
+        if not all(isinstance(n, (int, float)) and isfinite(n) for n in numbers):
+            raise damaged(self.path, "its calibration is not of numbers")
+        known, candidate, fpir, low, high, subjects, strangers = numbers
+        return Calibration(
+            known=known,
+            candidate=candidate,
+            fpir=fpir,
+            fpir_low=low,
+            fpir_high=high,
+            subjects=subjects,
+            strangers=strangers,
+            odds=None if slope is None else Odds(slope, offset),
+        )
 
     def contents(self) -> Contents:
         """Return everything, subjects and templates by id."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from rt_gait.reasons import Reason
 from rt_gait.types import (
     Detections,
     FrameResult,
@@ -79,21 +80,29 @@ def _text_scale(image: UInt8Array) -> float:
 
 def _headline(number: int, identity: Identity, names: Mapping[str, str]) -> str:
     name = names.get(identity.subject_id or "", identity.subject_id or "")
+    sure = "" if identity.probability is None else f"  {_percent(identity.probability)}"
     if identity.state is IdentityState.KNOWN:
-        return f"{number}  {name}  {identity.score:.2f}"
+        return f"{number}  {name}  {identity.score:.2f}{sure}"
     if identity.state is IdentityState.CANDIDATE:
-        return f"{number}  {name}?  {identity.score:.2f}"
+        return f"{number}  {name}?  {identity.score:.2f}{sure}"
     if identity.state is IdentityState.UNKNOWN:
         score = "" if identity.score is None else f"  {identity.score:.2f}"
         return f"{number}  unknown{score}"
     return f"{number}  ..."
 
 
+def _percent(probability: float) -> str:
+    """Return a probability as it may be shown: nobody is ever certain."""
+    return f"{min(max(round(100 * probability), 1), 99)}%"
+
+
 def _why_not(identity: Identity, rejection: Rejection | None) -> str:
     """Say why nothing can be said of a person yet."""
     if identity.state is not IdentityState.INSUFFICIENT:
         return ""
-    return "watching" if rejection is None else _WHY[rejection]
+    if rejection is not None:
+        return _WHY[rejection]
+    return "not walking" if identity.reason is Reason.NOT_WALKING else "watching"
 
 
 def _tint(

@@ -23,8 +23,9 @@ from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import ExitCode, ModelError
 from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, read_events
 from rt_gait.gait.embedder import PipelineEmbedder
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport
 from rt_gait.serving.repository import load_info

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted import Person, ScriptedDetector, frame
 
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.pipeline import STAGES, Pipeline
+from rt_gait.reasons import Reason
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.sort import SortTracker
 from rt_gait.track.stitch import Stitcher
-from rt_gait.types import FrameResult, IdentityState, Rejection
+from rt_gait.types import FrameResult, Identity, IdentityState, Rejection
 
 THIN = Person(x_px=60, speed_px_per_sec=40, girth=0.08)
 WIDE = Person(x_px=240, speed_px_per_sec=-30, girth=0.16)
@@ -154,3 +158,22 @@ def test_who_comes_back_by_gait_goes_on_with_the_evidence_and_the_number(girth: 
         assert not any(r.stitched for r in results)
         assert first.identities[2].state is IdentityState.INSUFFICIENT
         assert results[-1].numbers == {}
+
+
+def test_who_stands_is_not_named_and_the_reason_is_told() -> None:
+    stands = replace(THIN, speed_px_per_sec=0, stands=True)
+    pipeline = build(stands, templates=templates_of(THIN, WIDE))
+    last = run(pipeline, 75)[-1].identities[1]
+    assert (last.state, last.reason) == (IdentityState.INSUFFICIENT, Reason.NOT_WALKING)
+    (summary,) = pipeline.finish()
+    assert summary.windows_not_walking > 2
+    assert summary.known_after_secs is None
+
+
+def test_the_time_to_a_name_is_told() -> None:
+    pipeline = build(THIN, templates=templates_of(THIN, WIDE))
+    results = run(pipeline, 75)
+    first = next(r for r in results if r.identities.get(1, Identity()).subject_id is not None)
+    (summary,) = pipeline.finish()
+    assert summary.known_after_secs == pytest.approx(first.frame.time_secs, abs=0.05)
+    assert summary.known_after_secs >= 1.6

@@ -16,8 +16,9 @@ from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource
 from rt_gait.errors import DamagedInputError, ExitCode, OutputError, SourceLostError
 from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, normalise, read_events
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport, Stop
 from rt_gait.serving.repository import default_models_dir

@@ -18,9 +18,10 @@ import numpy as np
 from rt_gait.detect.yolo_seg import decode, letterbox
 from rt_gait.errors import UsageError
 from rt_gait.gait.embedder import PipelineEmbedder
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import unit_vectors
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.pipeline import Pipeline
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import BoolArray, Detections, FloatArray, Frame, Mask, UInt8Array

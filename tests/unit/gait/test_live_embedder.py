@@ -17,8 +17,9 @@ from rt_gait.gait.embedder import gait_model_info
 from rt_gait.gait.inputs import Batch
 from rt_gait.gait.live import FIRST_WINDOWS, IN_FLIGHT, LiveGaitEmbedder
 from rt_gait.gait.network import Job, Request
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
 from rt_gait.serving.repository import ModelInfo
 from rt_gait.types import Embedding, Window, WindowLoss
 

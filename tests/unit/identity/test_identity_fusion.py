@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 
 from rt_gait.errors import UsageError
 from rt_gait.identity import fusion
-from rt_gait.identity.fusion import Identifier, Thresholds
+from rt_gait.identity.calibration import Odds
+from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.identity.thresholds import Thresholds
+from rt_gait.reasons import Reason
 from rt_gait.types import Embedding, Identity, IdentityState
 
 INSUFFICIENT, UNKNOWN, CANDIDATE, KNOWN = IdentityState
@@ -49,7 +53,7 @@ def only(made: Identifier, track_id: int = 1) -> Identity:
 
 def test_too_few_windows_are_insufficient() -> None:
     made = identifier()
-    assert only(made) == Identity()
+    assert only(made) == Identity(reason=Reason.FEW_WINDOWS)
     made.add(walk(1, 0.9, count=1))
     identity = only(made)
     assert (identity.state, identity.subject_id, identity.windows) == (INSUFFICIENT, None, 1)
@@ -96,9 +100,9 @@ def test_sole_subject_needs_no_margin() -> None:
 def test_empty_gallery_knows_nobody() -> None:
     made = Identifier(Templates.none(), THRESHOLDS)
     made.add(walk(1, 0.9, count=1))
-    assert only(made) == Identity(windows=1)
+    assert only(made) == Identity(windows=1, reason=Reason.FEW_WINDOWS)
     made.add(walk(1, 0.9, count=1, start=1))
-    assert only(made) == Identity(state=UNKNOWN, windows=2)
+    assert only(made) == Identity(state=UNKNOWN, windows=2, reason=Reason.EMPTY_GALLERY)
 
 
 def test_only_the_latest_windows_count() -> None:
@@ -193,7 +197,7 @@ def test_late_windows_of_an_ended_track_are_dropped() -> None:
     made = identifier(walk(1, 0.8))
     made.forget(1)
     made.add([*walk(1, 0.8), *walk(2, 0.8)])
-    assert only(made) == Identity()
+    assert only(made) == Identity(reason=Reason.FEW_WINDOWS)
     assert made.decide([2])[2].state is KNOWN
     assert made.dropped_windows == 2
 
@@ -201,7 +205,7 @@ def test_late_windows_of_an_ended_track_are_dropped() -> None:
 def test_windows_that_are_not_numbers_are_dropped() -> None:
     made = identifier([window(1, np.nan), window(1, np.inf), window(1, 0.8, end_secs=np.nan)])
     assert made.dropped_windows == 3
-    assert only(made) == Identity()
+    assert only(made) == Identity(reason=Reason.FEW_WINDOWS)
 
 
 def test_memory_is_bounded() -> None:
@@ -296,3 +300,42 @@ def test_who_is_known_keeps_the_name_against_a_better_but_ambiguous_claim() -> N
     decided = identifier.decide([1, 2])
     assert (decided[1].state, decided[1].subject_id) == (IdentityState.KNOWN, "s_a")
     assert decided[2].state is not IdentityState.KNOWN
+
+
+def test_windows_count_by_their_quality() -> None:
+    good, bad = window(1, 0.8), replace(window(1, 0.0, 0.8, end_secs=1), quality=0.25)
+    made = identifier([good, bad])
+    assert only(made).top[:2] == (("a", 0.64), ("b", 0.16))
+
+
+@pytest.mark.parametrize(
+    ("scores", "reason"),
+    [
+        pytest.param((0.8,), None, id="known"),
+        pytest.param((0.6,), Reason.SCORE_LOW, id="below-known"),
+        pytest.param((0.8, 0.75), Reason.TWO_CLOSE, id="two-close"),
+        pytest.param((0.2,), Reason.NOBODY_CLOSE, id="nobody-close"),
+    ],
+)
+def test_why_somebody_is_not_known(scores: tuple[float, ...], reason: Reason | None) -> None:
+    assert only(identifier(walk(1, *scores))).reason is reason
+
+
+def test_why_somebody_who_is_seen_elsewhere_is_unknown() -> None:
+    identities = identifier(walk(1, 0.8), walk(2, 0.9)).decide([1, 2])
+    assert [identities[i].reason for i in (1, 2)] == [Reason.SEEN_ELSEWHERE, None]
+
+
+def test_why_after_a_suspected_swap() -> None:
+    made = identifier(walk(1, 0.8))
+    made.doubt(1, since_secs=5)
+    assert only(made).reason is Reason.SUSPECTED_SWAP
+
+
+def test_the_probability_goes_with_the_score() -> None:
+    made = Identifier(axes(SUBJECTS), replace(THRESHOLDS, odds=Odds(10.0, -6.0)))
+    made.add([*walk(1, 0.6), *walk(2, 0.9)])
+    identities = made.decide([1, 2])
+    assert identities[1].probability == pytest.approx(0.5)
+    assert identities[2].probability == pytest.approx(0.9526, abs=1e-4)
+    assert only(identifier(walk(1, 0.6))).probability is None

@@ -1,0 +1,1 @@
+"""How well identity is told, and what each part of telling it is worth."""

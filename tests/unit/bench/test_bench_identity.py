@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from rt_gait.bench.identity import honesty, runs
+from rt_gait.bench.identity.__main__ import main
+from rt_gait.bench.identity.replay import Shown, enrolled, replay
+from rt_gait.bench.identity.scores import World, world_of
+from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take, write_takes
+from rt_gait.gait.walking import LEAST_SWING
+from rt_gait.identity.thresholds import Thresholds
+from rt_gait.types import Silhouette
+
+FPS, FRAMES, SIZE = 15, 36, 32
+
+
+def picture(apart: float) -> np.ndarray:
+    drawn = np.zeros((64, 44), np.uint8)
+    cv2.ellipse(drawn, (22, 20), (7, 18), 0, 0, 360, 255, -1)
+    for side in (-1, 1):
+        cv2.line(drawn, (22, 32), (round(22 + side * apart), 63), 255, 5)
+    return drawn
+
+
+def take(subject: int, kind: str, number: int, noise: float = 0.5) -> Take:
+    times = np.arange(FRAMES) / FPS
+    swing = 10 * np.abs(np.sin(np.pi * 1.8 * times)) if kind != STANDING else np.full(FRAMES, 4.0)
+    box = np.array([100, 100, 150, 220], np.float32)
+    steps = tuple(
+        Silhouette(1, k, float(t), box, picture(float(a)))
+        for k, (t, a) in enumerate(zip(times, swing, strict=True))
+    )
+    ends = 29 / 25 + 0.4 * np.arange(3)
+    rng = np.random.default_rng([subject, number])
+    own = np.random.default_rng(subject).standard_normal(SIZE)
+    vectors = own + noise * rng.standard_normal((3, SIZE))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Take(
+        subject, kind, 8 * subject + number, 90.0, 0.0, times, steps, ends,
+        vectors.astype(np.float32),
+    )  # fmt: skip
+
+
+def takes(people: int) -> list[Take]:
+    kinds = (ENROL, ENROL, SAME_DAY, OTHER_DAY, STANDING)
+    return [take(p, kind, k) for p in range(people) for k, kind in enumerate(kinds)]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return world_of(takes(12))
+
+
+def shown(world: World, known: float, **how: bool) -> Shown:
+    found = Shown()
+    templates = enrolled(world, np.arange(6))
+    limits = Thresholds(known=known, candidate=known, margin=0)
+    replay(found, world.of(SAME_DAY), templates, limits, least_swing=LEAST_SWING, **how)
+    return found
+
+
+def test_a_run_is_made_again(world: World) -> None:
+    found = shown(world, 0.7)
+    assert (found.walks, found.mated, found.strangers) == (12, 6, 6)
+    assert (found.named, found.wrong, found.doubles) == (6, 0, 0)
+    assert found.waits_secs == pytest.approx([1.6] * 6)  # the first frame after the second window
+    assert found.seconds == pytest.approx(12 * (FRAMES - 1) / FPS)
+
+
+def test_wrong_names_are_counted_and_nobody_is_twice_in_a_frame(world: World) -> None:
+    together, alone = shown(world, -1), shown(world, -1, together=False)
+    assert together.strangers_named == 0  # every subject is taken by somebody nearer
+    assert together.doubles == 0
+    assert alone.strangers_named == 6
+    assert alone.wrong >= 6
+    assert alone.doubles > 0
+
+
+def test_who_stands_gives_nothing(world: World) -> None:
+    found = Shown()
+    templates = enrolled(world, np.arange(6))
+    limits = Thresholds(known=-1, candidate=-1, margin=0)
+    replay(found, world.of(STANDING), templates, limits, least_swing=LEAST_SWING)
+    assert (found.mated, found.named, found.wrong) == (6, 0, 0)
+
+
+def test_everything_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(honesty, "DRAWS", 2)
+    monkeypatch.setattr(runs, "DRAWS", 1)
+    write_takes(tmp_path / "takes.npz", takes(36), "gei@1a2b3c4d")
+    assert main([str(tmp_path / "takes.npz"), "--cohort", "12"]) == 0
+    told = capsys.readouterr().out
+    assert "24 people" in told
+    for title in ("FNIR at FPIR", "who walks", "FPIR asked and found", "probability", "runs"):
+        assert f"## {title}" in told
+    assert main([str(tmp_path / "none.npz")]) == 3
