@@ -28,6 +28,8 @@ from rt_gait.cli.options import (
     WaitTriton,
     option,
 )
+from rt_gait.cli.publish import publish
+from rt_gait.cli.purge import purge
 from rt_gait.errors import UsageError
 
 app = typer.Typer(
@@ -70,6 +72,18 @@ def run(
     dump_silhouettes: Annotated[
         Path | None,
         option("--dump-silhouettes", text="Folder for track_<id>.npz silhouettes", panel=OUT),
+    ] = None,
+    rotate_mb: Annotated[
+        float | None,
+        option("--rotate-mb", text="Go on in a new event log from this size", panel=OUT),
+    ] = None,
+    rotate_hours: Annotated[
+        float | None,
+        option("--rotate-hours", text="Go on in a new event log from this age", panel=OUT),
+    ] = None,
+    anonymize: Annotated[
+        str | None,
+        option("--anonymize", text="Show people as blur or silhouette", panel=OUT),
     ] = None,
     energy_log: EnergyLog = None,
     energy_meter: EnergyMeter = None,
@@ -152,6 +166,8 @@ def embed(
 
 app.command()(track)
 app.command()(evaluate)
+app.command()(publish)
+app.command()(purge)
 
 
 @app.command()

@@ -19,6 +19,8 @@ ONNX, PLAN = "onnxruntime_onnx", "tensorrt_plan"
 """Triton's names of the platforms that rt-gait knows."""
 SOURCE_MODEL = "source_model"
 """The parameter that names the key of the model a plan was built from."""
+CONFIG_BYTES_MAX = 1024 * 1024
+"""A config.pbtxt above is refused before it is parsed; ours take 2 kB."""
 
 _PACKAGED = Path(__file__).parents[1] / "model_repository"
 _CHECKOUT = Path(__file__).parents[2] / "model_repository"
@@ -179,6 +181,8 @@ def load_info(models_dir: Path, name: str) -> ModelInfo:
     # Imported here: gRPC and protobuf take a quarter of a second that --help must not pay.
     from rt_gait.serving.triton import parse_model_config
 
+    if path.stat().st_size > CONFIG_BYTES_MAX:
+        raise ModelError(f"model {name!r}: config.pbtxt has more than {CONFIG_BYTES_MAX} bytes")
     try:
         config = parse_model_config(path.read_text())
     except ValueError as error:  # of the parser, or of text that is not UTF-8
