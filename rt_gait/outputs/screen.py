@@ -65,7 +65,8 @@ class Screen:
         if self._anonymize is not None:
             hidden = anonymous(result, self._anonymize)
             result = replace(result, frame=replace(result.frame, image_bgr=hidden))
-        image = draw(result, self._names)
+        # How an outline moves is what people are recognised by: a blur would be for nothing.
+        image = draw(result, self._names, outlines=self._anonymize != "blur")
         if self._writer is not None:
             self._writer.write(image, result.frame.time_secs)
         if self._show:

@@ -17,7 +17,7 @@ def noisy(seed: int = 0) -> tuple[FrameResult, UInt8Array]:
     detections = ScriptedDetector([Person(x_px=160, speed_px_per_sec=0)]).detect(picture.image_bgr)
     noise = np.random.default_rng(seed).integers(0, 256, picture.image_bgr.shape, np.uint8)
     shot = Frame(**{n: getattr(picture, n) for n in Frame.__slots__} | {"image_bgr": noise})
-    return FrameResult(frame=shot, detections=detections), noise
+    return FrameResult(frame=shot, detections=detections, tracks=()), noise
 
 
 def test_blur_leaves_nothing_fine_of_a_person_and_the_place_as_it_is() -> None:
