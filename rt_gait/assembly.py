@@ -93,6 +93,8 @@ def assemble(
         if limits is None:
             templates, limits = Templates.none(), NOBODY
         names = {} if gallery is None else gallery.names()
+        for subject_id in sorted(set() if gallery is None else gallery.expired()):
+            tell(f"the consent of {names.get(subject_id, subject_id)} has expired: not recognised")
         revision = None if gallery is None else gallery.revision
     pipeline = Pipeline(
         detector=detector,

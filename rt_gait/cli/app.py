@@ -140,14 +140,23 @@ def enroll(
     triton_ca: TritonCa = None,
     fps: Fps = None,
     config: Config = None,
+    consent: Annotated[
+        str | None, option("--consent", text="Where the person's consent is filed")
+    ] = None,
+    expires: Annotated[
+        str | None, option("--expires", text="Last day to recognise the person, 2027-01-31")
+    ] = None,
 ) -> None:
     """Add a person to a gallery from a video."""
     from rt_gait.cli.enroll import enroll_command
+    from rt_gait.identity.consent import new_consent
+
+    given = new_consent(consent, expires)
 
     flags: dict[str, object] = {"video": video, "gallery": gallery, "model": model, "fps": fps}
     flags |= {"detector": detector, "triton": triton, "wait_triton": wait_triton}
     flags |= {"triton_tls": triton_tls, "triton_ca": triton_ca}
-    enroll_command(config, flags, subject=subject, track=track)
+    enroll_command(config, flags, subject=subject, track=track, consent=given)
 
 
 @app.command()

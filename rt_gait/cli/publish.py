@@ -46,9 +46,7 @@ def publish(
         raise UsageError("give --mqtt or --webhook, one of them; each receiver has its own process")
     from rt_gait.outputs.address import parse_address
 
-    address = parse_address(
-        mqtt or webhook or "", ("mqtt", "mqtts") if mqtt else ("http", "https")
-    )
+    address = parse_address(mqtt or webhook or "", ("mqtt", "mqtts") if mqtt else ("http", "https"))
     receiver = Mqtt(address, ca=ca) if mqtt else Webhook(address, ca=ca)
     spool = Spool(events, events.with_name(f"{events.name}.sent-{address.place}"))
     stop = threading.Event()

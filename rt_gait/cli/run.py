@@ -27,6 +27,7 @@ from rt_gait.outputs.mot import MotFile
 from rt_gait.outputs.output import Output, check_file, check_folder
 from rt_gait.outputs.screen import Screen, has_display
 from rt_gait.outputs.silhouettes import SilhouetteDump
+from rt_gait.redaction import hide_secrets
 from rt_gait.runner import Runner, RunReport, Stop
 from rt_gait.video.source import Source, open_source
 
@@ -67,7 +68,7 @@ def warn(assembled: Assembled) -> None:
 
 def tell_warning(line: str) -> None:
     """Say something on standard error, above whatever shows the progress."""
-    sys.stderr.write(f"warning: {line}\n")
+    sys.stderr.write(f"warning: {hide_secrets(line)}\n")
     sys.stderr.flush()
 
 
@@ -195,7 +196,7 @@ def _summarise(
     rate = frames.processed / report.wall_secs if report.wall_secs else 0.0
     tell = sys.stderr.write
     if report.exit_code is not ExitCode.OK:
-        tell(f"error: {report.reason}\n" if report.reason != "stopped" else "stopped\n")
+        tell(f"error: {hide_secrets(report.reason)}\n" if report.reason != "stopped" else "stopped\n")
     tell(
         f"{frames.processed} frames in {report.wall_secs:.1f} s ({rate:.1f} a second), "
         f"{frames.dropped} dropped, {frames.decode_errors} unreadable\n"

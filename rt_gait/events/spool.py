@@ -85,7 +85,9 @@ class Spool:
         partial = self._state.with_name(f"{self._state.name}.new")
         text = json.dumps({"first": self._next.first, "offset": self._next.offset})
         try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+            with os.fdopen(
+                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+            ) as f:
                 f.write(text)
             partial.replace(self._state)
         except OSError as error:

@@ -114,7 +114,9 @@ def test_damaged_and_endless_lines_are_left_out_and_counted(tmp_path: Path) -> N
     path = tmp_path / "e.jsonl"
     sound = json.dumps(event(0)).encode() + b"\n"
     endless = b"[" * (3 * LINE_BYTES_MAX) + b"\n"
-    path.write_bytes(sound + b"\xff\xfe\n" + endless + sound.replace(b'"sequence": 0', b'"sequence": 5'))
+    path.write_bytes(
+        sound + b"\xff\xfe\n" + endless + sound.replace(b'"sequence": 0', b'"sequence": 5')
+    )
     spool = Spool(path, tmp_path / "place")
     assert drain(spool) == [0, 5]
     assert spool.skipped == 2
