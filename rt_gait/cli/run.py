@@ -196,7 +196,9 @@ def _summarise(
     rate = frames.processed / report.wall_secs if report.wall_secs else 0.0
     tell = sys.stderr.write
     if report.exit_code is not ExitCode.OK:
-        tell(f"error: {hide_secrets(report.reason)}\n" if report.reason != "stopped" else "stopped\n")
+        tell(
+            f"error: {hide_secrets(report.reason)}\n" if report.reason != "stopped" else "stopped\n"
+        )
     tell(
         f"{frames.processed} frames in {report.wall_secs:.1f} s ({rate:.1f} a second), "
         f"{frames.dropped} dropped, {frames.decode_errors} unreadable\n"
