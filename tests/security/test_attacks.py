@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,7 +47,10 @@ def rt_gait(*arguments: object, **environment: str) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    said = process.communicate(timeout=60)[0].decode("utf-8", "replace")
+    try:
+        said = process.communicate(timeout=60)[0].decode("utf-8", "replace")
+    finally:
+        process.kill()
     return process.returncode, said
 
 
@@ -98,7 +102,7 @@ def test_s1_a_pickle_is_never_run(tmp_path: Path, shape: str) -> None:
     ]
     for attempt in attempts:
         code, said = rt_gait(*attempt)
-        assert code in (2, 4, 7), (attempt, said)
+        assert code in (2, 3, 4, 7), (attempt, said)
         assert "Traceback" not in said
     code, said = rt_gait("embed", npz, "--out", tmp_path / "o.npz", RT_GAIT_MODELS_DIR=str(models))
     assert code != 0 and not mark.exists()
@@ -120,6 +124,7 @@ def test_s3_triton_serves_a_fixed_set_of_models_on_loopback() -> None:
     for file in ("rt_gait/serving/server/process.py", "docker/server.Dockerfile"):
         assert "--model-control-mode=none" in (ROOT / file).read_text()
     ports = re.findall(r'"([\d.:]+:\d+)"', (ROOT / "docker" / "compose.yaml").read_text())
+    ports = [port for port in ports if port != "1000:1000"]  # of a user
     assert ports and all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -194,8 +199,6 @@ def test_s7_no_error_repeats_a_password(tmp_path: Path, address: str) -> None:
     ]
     for attempt in attempts:
         code, said = rt_gait(*attempt, RT_GAIT_WAIT_TRITON="0")
-        if attempt[0] == "publish" and code == 0:
-            continue
         assert code != 0, attempt
         assert SECRET not in said, (attempt, said)
 
@@ -386,11 +389,19 @@ def test_s10_who_is_not_enrolled_is_never_stored(tmp_path: Path) -> None:
     events = tmp_path / "e.jsonl"
     before = hashlib.sha256((ROOT / "samples" / "people.gallery").read_bytes()).hexdigest()
     shutil.copy(ROOT / "samples" / "people.gallery", tmp_path / "g")
-    video = ROOT / "samples" / "enrol_ben.mp4"
-    code, said = rt_gait("--video", video, "--gallery", tmp_path / "g", "--events", events)
+    walk = tmp_path / "walk"
+    walk.mkdir()
+    video = cv2.VideoCapture(str(ROOT / "samples" / "enrol_ben.mp4"))
+    for number in range(60):
+        cv2.imwrite(str(walk / f"{number:03d}.jpg"), video.read()[1])
+    code, said = rt_gait(
+        *("--video", walk, "--fps", 25, "--gallery", tmp_path / "g", "--events", events)
+    )
     assert code == 0, said
     assert hashlib.sha256((tmp_path / "g").read_bytes()).hexdigest() == before
-    assert {p.name for p in tmp_path.iterdir()} <= {"e.jsonl", "g", "g-wal", "g-shm"}
+    assert {p.name for p in tmp_path.iterdir()} <= {"e.jsonl", "g", "g-wal", "g-shm", "walk"}
+    ended = [e for e in read_events(events) if e["type"].endswith("track.ended.v1")]
+    assert any(e["data"]["identity"]["windows"] for e in ended), "nobody was embedded"
 
     def longest(value: object) -> int:
         if isinstance(value, dict):
