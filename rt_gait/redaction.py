@@ -12,7 +12,7 @@ def hide_secrets(text: str) -> str:
     """Return ``text`` with users, passwords and queries of addresses left out.
 
     ``rtsp://user:secret@10.0.0.7/ch1?token=x`` becomes ``rtsp://***@10.0.0.7/ch1?***``. A password
-    may hold any of ``@/?#`` unescaped: what follows the last ``@`` is taken for the host. An address
-    that was taken for a path has lost one of its slashes.
+    may hold any of ``@/?#`` unescaped: what follows the last ``@`` is taken for the host. An
+    address that was taken for a path has lost one of its slashes.
     """
     return _QUERY.sub(r"\1?***", _LOGIN.sub(r"\1***@", text))

@@ -33,9 +33,9 @@ def publish(
 ) -> None:
     """Send the events of a log on, at least once and in order, until stopped."""
     from rt_gait.events.spool import Spool
-    from rt_gait.outputs.mqtt import Mqtt
-    from rt_gait.outputs.publish import Publisher
-    from rt_gait.outputs.webhook import Webhook
+    from rt_gait.publishing.mqtt import Mqtt
+    from rt_gait.publishing.publisher import Publisher
+    from rt_gait.publishing.webhook import Webhook
 
     if mqtt is None and webhook is None:
         mqtt, webhook = os.environ.get(MQTT_VARIABLE), os.environ.get(WEBHOOK_VARIABLE)
@@ -44,7 +44,7 @@ def publish(
         _no_password(webhook, WEBHOOK_VARIABLE)
     if bool(mqtt) == bool(webhook):
         raise UsageError("give --mqtt or --webhook, one of them; each receiver has its own process")
-    from rt_gait.outputs.address import parse_address
+    from rt_gait.publishing.address import parse_address
 
     address = parse_address(mqtt or webhook or "", ("mqtt", "mqtts") if mqtt else ("http", "https"))
     receiver = Mqtt(address, ca=ca) if mqtt else Webhook(address, ca=ca)

@@ -22,7 +22,8 @@ class UltralyticsDetector:
     ``RT_GAIT_TRUSTED_WEIGHTS`` holds its SHA-256; a name alone is ultralytics' own download.
 
     Raises:
-        UsageError: the file is not trusted, or ultralytics is not installed, or the weights do not segment people.
+        UsageError: the file is not trusted, ultralytics is not installed, or the weights do not
+            segment people.
         ModelError: the weights cannot be found, fetched or loaded.
     """
 

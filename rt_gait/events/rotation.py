@@ -1,4 +1,4 @@
-"""An event log that goes on for months: the file that is written is set aside when it is old or big.
+"""An event log that goes on for months: its file is set aside when it is old or big.
 
 ``events.jsonl`` is the newest part; the older ones are ``events.jsonl.000001``, ``.000002`` and so
 on, never written again. A part is known by the id of its first event, which no other part has.

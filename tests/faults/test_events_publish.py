@@ -24,10 +24,10 @@ from paho.mqtt import client as paho
 from rt_gait.events import EventLog
 from rt_gait.events.rotation import Rotation, parts
 from rt_gait.events.spool import BATCH_EVENTS_MAX, Spool
-from rt_gait.outputs.address import parse_address
-from rt_gait.outputs.mqtt import Mqtt
-from rt_gait.outputs.publish import Publisher
-from rt_gait.outputs.webhook import Webhook
+from rt_gait.publishing.address import parse_address
+from rt_gait.publishing.mqtt import Mqtt
+from rt_gait.publishing.publisher import Publisher
+from rt_gait.publishing.webhook import Webhook
 
 needs_broker = pytest.mark.skipif(
     find_broker() is None, reason="no MQTT broker: apt install mosquitto, or make broker"

@@ -29,7 +29,7 @@ from rt_gait.identity.audit import audit
 from rt_gait.identity.consent import Consent, new_consent
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.records import TemplateKey
-from rt_gait.outputs.address import parse_address
+from rt_gait.publishing.address import parse_address
 from rt_gait.redaction import hide_secrets
 from rt_gait.serving.repository import load_info
 from rt_gait.video.source import open_source

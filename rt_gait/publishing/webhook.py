@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rt_gait.errors import UsageError
 from rt_gait.events.schema import Event
-from rt_gait.outputs.address import Address
-from rt_gait.outputs.publish import DeliveryError
+from rt_gait.publishing.address import Address
+from rt_gait.publishing.publisher import DeliveryError
 
 TIMEOUT_SECS = 10.0
 CONTENT_TYPE = "application/cloudevents-batch+json; charset=utf-8"

@@ -17,9 +17,9 @@ from typing import Any
 
 from rt_gait.errors import UsageError
 from rt_gait.events.schema import SOURCE_STATE, Event
-from rt_gait.outputs.address import Address
-from rt_gait.outputs.publish import DeliveryError
-from rt_gait.outputs.webhook import tls_context
+from rt_gait.publishing.address import Address
+from rt_gait.publishing.publisher import DeliveryError
+from rt_gait.publishing.webhook import tls_context
 
 TIMEOUT_SECS = 10.0
 KEEP_ALIVE_SECS = 15
