@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*:/{1,2})[^\s'\"]*@")
-_QUERY = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*:/{1,2}[^\s?'\"]*)\?[^\s'\"]*")
+_QUERY = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*:/{1,2}[^\s?'\"]*)\?[^\s'\"]*|\?[^\s?'\"]*=[^\s'\"]*")
 
 
 def hide_secrets(text: str) -> str:
@@ -15,4 +15,4 @@ def hide_secrets(text: str) -> str:
     may hold any of ``@/?#`` unescaped: what follows the last ``@`` is taken for the host. An
     address that was taken for a path has lost one of its slashes.
     """
-    return _QUERY.sub(r"\1?***", _LOGIN.sub(r"\1***@", text))
+    return _QUERY.sub(lambda found: f"{found.group(1) or ''}?***", _LOGIN.sub(r"\1***@", text))

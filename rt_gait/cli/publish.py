@@ -67,5 +67,6 @@ def _no_password(address: str | None, variable: str) -> None:
     """Refuse a password where every user of the machine can read it."""
     if address is not None and ("@" in address or "?" in address):
         raise UsageError(
-            f"an address with a password or a query shows in the list of processes; put it into {variable}"
+            "an address with a password or a query shows in the list of processes; put it into "
+            f"{variable}"
         )
