@@ -2,6 +2,7 @@
 # make test   install, then run the tests
 # make train  add what training and the synthetic walkers need (torch, Anny); their tests then run too
 # make triton serve the models with a real Triton on this machine, until Ctrl-C
+# make broker install an MQTT broker for the tests, where mosquitto is not installed
 # make lint   format, style, types and layers
 # make bench  tracking accuracy and stage times (RT_GAIT_DATA names the folder of the videos)
 
@@ -10,7 +11,7 @@ VENV ?= .venv
 OUT ?= out
 BIN := $(VENV)/bin
 
-.PHONY: demo test train triton lint bench sample-gallery clean
+.PHONY: demo test train triton broker lint bench sample-gallery clean
 
 demo: $(VENV)/core.done
 	mkdir -p $(OUT)
@@ -22,12 +23,16 @@ demo: $(VENV)/core.done
 test: $(VENV)/dev.done
 	@$(MAKE) --no-print-directory $(VENV)/triton.done || \
 		echo "Triton cannot be installed here: the tests that need a server are skipped"
+	@$(MAKE) --no-print-directory broker || \
+		echo "no MQTT broker can be installed here: the tests that need one are skipped"
 	$(BIN)/python -m pytest
 
 train: $(VENV)/train.done
 
 triton: $(VENV)/core.done $(VENV)/triton.done
 	$(BIN)/rt-gait serve --venv $(VENV)/triton
+
+broker: $(VENV)/broker.done
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
@@ -78,4 +83,10 @@ $(VENV)/train.done: $(VENV)/dev.done
 # Triton has an environment of its own, inside the other: it needs an older numpy.
 $(VENV)/triton.done: rt_gait/serving/server/requirements.txt
 	$(BIN)/python -m rt_gait.serving.server.install $(VENV)/triton
+	touch $@
+
+# An MQTT broker in pure Python, in an environment of its own, like Triton.
+$(VENV)/broker.done: $(VENV)/dev.done
+	$(PYTHON) -m venv $(VENV)/broker
+	$(VENV)/broker/bin/pip install --quiet amqtt==0.12.1
 	touch $@

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from traceback import format_exception
+from types import TracebackType
 
 from rt_gait.errors import ExitCode, RtGaitError
+from rt_gait.redaction import hide_secrets
 
 
 def main() -> None:
     """Run the command line; what a user can cause or mend ends in one line on standard error."""
+    sys.excepthook = _tell_crash
     try:
         from rt_gait.cli.app import app
 
@@ -25,8 +29,14 @@ def main() -> None:
         )
 
 
+def _tell_crash(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.stderr.write(hide_secrets("".join(format_exception(kind, error, trace))))
+
+
 def _fail(message: str, code: ExitCode) -> None:
-    line = " ".join(message.split())
+    line = hide_secrets(" ".join(message.split()))
     sys.stderr.write(f"error: {line}\n")
     sys.exit(code)
 

@@ -102,6 +102,8 @@ def assemble(
             templates, limits = Templates.none(), NOBODY
         warning = warning or _outgrown(found, templates)
         names = {} if gallery is None else gallery.names()
+        for subject_id in sorted(set() if gallery is None else gallery.expired()):
+            tell(f"the consent of {names.get(subject_id, subject_id)} has expired: not recognised")
         revision = None if gallery is None else gallery.revision
     pipeline = Pipeline(
         detector=detector,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -21,6 +21,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+FILE_BYTES_MAX = 1024 * 1024
+"""A configuration above is refused before it is parsed; a full one takes 2 kB."""
 
 
 class Settings(BaseSettings):
@@ -72,6 +75,16 @@ class Settings(BaseSettings):
         None, ge=0, le=2, description="Lead over the next subject that 'known' needs"
     )
 
+    rotate_mb: float | None = Field(
+        None, gt=0, description="Size in MB from which the event log goes on in a new file"
+    )
+    rotate_hours: float | None = Field(
+        None, gt=0, description="Age in hours from which the event log goes on in a new file"
+    )
+    anonymize: Literal["blur", "silhouette"] | None = Field(
+        None, description="What the window and the annotated video show in place of people"
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> Settings:
         if self.video is not None and self.camera is not None:
@@ -120,7 +133,13 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
 
 def _read_check(config: Path) -> None:
     try:
-        tomllib.loads(config.read_text(encoding="utf-8"))
+        with config.open("rb") as file:
+            text = file.read(FILE_BYTES_MAX + 1)
+        if len(text) > FILE_BYTES_MAX:
+            raise UsageError(f"a configuration has at most {FILE_BYTES_MAX} bytes: {config}")
+        tomllib.loads(text.decode("utf-8"))
+    except RecursionError as error:
+        raise UsageError(f"the configuration is nested too deeply: {config}") from error
     except OSError as error:
         raise UsageError(f"cannot read the configuration ({error.strerror}): {config}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -29,6 +29,8 @@ from rt_gait.cli.options import (
     WaitTriton,
     option,
 )
+from rt_gait.cli.publish import publish
+from rt_gait.cli.purge import purge
 from rt_gait.errors import UsageError
 
 app = typer.Typer(
@@ -72,6 +74,18 @@ def run(
     dump_silhouettes: Annotated[
         Path | None,
         option("--dump-silhouettes", text="Folder for track_<id>.npz silhouettes", panel=OUT),
+    ] = None,
+    rotate_mb: Annotated[
+        float | None,
+        option("--rotate-mb", text="Go on in a new event log from this size", panel=OUT),
+    ] = None,
+    rotate_hours: Annotated[
+        float | None,
+        option("--rotate-hours", text="Go on in a new event log from this age", panel=OUT),
+    ] = None,
+    anonymize: Annotated[
+        str | None,
+        option("--anonymize", text="Show people as blur or silhouette", panel=OUT),
     ] = None,
     energy_log: EnergyLog = None,
     energy_meter: EnergyMeter = None,
@@ -128,14 +142,23 @@ def enroll(
     triton_ca: TritonCa = None,
     fps: Fps = None,
     config: Config = None,
+    consent: Annotated[
+        str | None, option("--consent", text="Where the person's consent is filed")
+    ] = None,
+    expires: Annotated[
+        str | None, option("--expires", text="Last day to recognise the person, 2027-01-31")
+    ] = None,
 ) -> None:
     """Add a person to a gallery from a video."""
     from rt_gait.cli.enroll import enroll_command
+    from rt_gait.identity.consent import new_consent
+
+    given = new_consent(consent, expires)
 
     flags: dict[str, object] = {"video": video, "gallery": gallery, "model": model, "fps": fps}
     flags |= {"detector": detector, "triton": triton, "wait_triton": wait_triton}
     flags |= {"triton_tls": triton_tls, "triton_ca": triton_ca}
-    enroll_command(config, flags, subject=subject, track=track)
+    enroll_command(config, flags, subject=subject, track=track, consent=given)
 
 
 @app.command()
@@ -184,6 +207,8 @@ def embed(
 
 app.command()(track)
 app.command()(evaluate)
+app.command()(publish)
+app.command()(purge)
 
 
 @app.command()

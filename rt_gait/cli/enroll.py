@@ -19,6 +19,8 @@ from rt_gait.cli.run import new_builder, tell_warning, warn
 from rt_gait.cli.views import tell_views, view
 from rt_gait.config import load_settings
 from rt_gait.errors import ExitCode, RtGaitError, UsageError
+from rt_gait.identity.audit import audit
+from rt_gait.identity.consent import Consent
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.inspection import consistency, nearest
 from rt_gait.identity.records import check_name
@@ -70,7 +72,12 @@ class Collector:
 
 
 def enroll_command(
-    config: Path | None, flags: Mapping[str, Any], *, subject: str, track: int | None
+    config: Path | None,
+    flags: Mapping[str, Any],
+    *,
+    subject: str,
+    track: int | None,
+    consent: Consent | None,
 ) -> None:
     """Process the video and add its walker to the gallery."""
     name = check_name(subject)
@@ -101,7 +108,7 @@ def enroll_command(
             raise error
         walks = choose(collector, track)
         vectors = np.concatenate([np.stack(collector.vectors[i]) for i in walks])
-        _add(path, assembled, name=name, vectors=vectors, source=source.info.name)
+        _add(path, assembled, name=name, vectors=vectors, source=source.info.name, consent=consent)
         _tell_coverage(collector, walks)
         if len(walks) > 1:
             sys.stderr.write(
@@ -155,12 +162,25 @@ def _tell(collector: Collector, counts: Mapping[int, int]) -> str:
     return "; ".join(parts) or "no track did"
 
 
-def _add(path: Path, assembled: Assembled, *, name: str, vectors: FloatArray, source: str) -> None:
+def _add(
+    path: Path,
+    assembled: Assembled,
+    *,
+    name: str,
+    vectors: FloatArray,
+    source: str,
+    consent: Consent | None,
+) -> None:
     chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), TEMPLATES_MOST)).round().astype(int)
-    with Gallery.create_or_open(path) as gallery:
+    with Gallery.create_or_open(path) as gallery, audit(path) as record:
         subject_id = gallery.enrol(
-            name=name, vectors=vectors[chosen], key=assembled.key, source=source
+            name=name,
+            vectors=vectors[chosen],
+            key=assembled.key,
+            source=source,
+            consent=consent,
         )
+        record("enrolled", subject_id, templates=len(chosen))
         templates, names = gallery.templates(assembled.key), gallery.names()
     agreement = float(consistency(vectors[chosen]).mean())
     sys.stderr.write(

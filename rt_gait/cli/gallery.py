@@ -51,12 +51,17 @@ def show(name: Name, gallery: File = None) -> None:
     with Gallery.open(gallery_path(gallery), read_only=True) as opened:
         person = next((p for p in opened.subjects() if p.name == wanted), None)
         key = opened.key
+        consent = opened.consents().get(person.subject_id) if person else None
     if person is None:
         raise UsageError(f"nobody is enrolled as {name!r}; see rt-gait gallery list")
     typer.echo(f"name        {person.name}")
     typer.echo(f"subject id  {person.subject_id}")
     typer.echo(f"enrolled    {person.created_at}")
     typer.echo(f"templates   {person.templates}")
+    if consent is not None:
+        typer.echo(
+            f"consent     {consent.reference or '-'}, until {consent.expires or 'withdrawn'}"
+        )
     if key is not None:
         typer.echo(f"gait model  {key.model}\nsegmenter   {key.segmenter}")
 
@@ -104,19 +109,47 @@ def check(
 @gallery_app.command()
 def rename(name: Name, new_name: Name, gallery: File = None) -> None:
     """Give a person another name."""
+    from rt_gait.identity.audit import audit
     from rt_gait.identity.gallery import Gallery
 
-    with Gallery.open(gallery_path(gallery)) as opened:
+    path = gallery_path(gallery)
+    with Gallery.open(path) as opened, audit(path) as record:
+        subject_id = opened.find(name)
         opened.rename(name, new_name)
+        record("renamed", subject_id)
+
+
+@gallery_app.command("remove", hidden=True)
+@gallery_app.command()
+def forget(name: Name, gallery: File = None) -> None:
+    """Wipe a person and everything held of them from the file."""
+    from rt_gait.identity.audit import audit
+    from rt_gait.identity.gallery import Gallery
+
+    path = gallery_path(gallery)
+    with Gallery.open(path) as opened, audit(path) as record:
+        subject_id = opened.find(name)
+        try:
+            opened.remove(name)
+        finally:
+            if subject_id not in opened.names():
+                record("forgotten", subject_id)
+    typer.echo(
+        "forgotten here; exports, copies of this file and videos that you made are not reached",
+        err=True,
+    )
 
 
 @gallery_app.command()
-def remove(name: Name, gallery: File = None) -> None:
-    """Remove a person and everything held of them."""
+def encrypt(gallery: File = None) -> None:
+    """Encrypt the templates, with the key in RT_GAIT_GALLERY_KEY_FILE."""
+    from rt_gait.identity.audit import audit
     from rt_gait.identity.gallery import Gallery
 
-    with Gallery.open(gallery_path(gallery)) as opened:
-        opened.remove(name)
+    path = gallery_path(gallery)
+    with Gallery.create_or_open(path) as opened, audit(path) as record:
+        opened.encrypt()
+        record("encrypted")
 
 
 @gallery_app.command()
@@ -125,10 +158,14 @@ def export(
     gallery: File = None,
 ) -> None:
     """Write everything into one JSON file, for import elsewhere."""
+    from rt_gait.identity.audit import audit
     from rt_gait.identity.gallery import Gallery
 
-    with Gallery.open(gallery_path(gallery), read_only=True) as opened:
+    path = gallery_path(gallery)
+    with Gallery.open(path, read_only=True) as opened, audit(path) as record:
         opened.export(file)
+        for subject_id in opened.names():
+            record("exported", subject_id, file=file.name)
 
 
 @gallery_app.command("import")
@@ -136,10 +173,15 @@ def import_people(
     file: Annotated[Path, typer.Argument(help="File made by export")], gallery: File = None
 ) -> None:
     """Take in people from an export."""
+    from rt_gait.identity.audit import audit
     from rt_gait.identity.exchange import read_export
     from rt_gait.identity.gallery import Gallery
 
     read_export(file)  # refuses a bad file before a gallery is made for it
-    with Gallery.create_or_open(gallery_path(gallery)) as opened:
+    path = gallery_path(gallery)
+    with Gallery.create_or_open(path) as opened, audit(path) as record:
+        before = opened.names()
         added = opened.import_(file)
+        for subject_id in opened.names().keys() - before.keys():
+            record("imported", subject_id, file=file.name)
     typer.echo(f"{added} templates added", err=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rt_gait import __version__
 from rt_gait.assembly import Assembled, assemble
@@ -22,16 +22,18 @@ from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
 from rt_gait.events.data import ModelRef
 from rt_gait.events.log import EventLog
+from rt_gait.events.rotation import Rotation
 from rt_gait.outputs.mot import MotFile
 from rt_gait.outputs.output import Output, check_file, check_folder
 from rt_gait.outputs.screen import Screen, has_display
 from rt_gait.outputs.silhouettes import SilhouetteDump
+from rt_gait.redaction import hide_secrets
 from rt_gait.runner import Runner, RunReport, Stop
 from rt_gait.video.source import Source, open_source
 
 _NOT_IN_EVENTS = {
     "save", "events", "mot", "dump_silhouettes", "energy_log", "energy_meter", "show", "overwrite",
-    "wait_triton", "triton_tls", "triton_ca",
+    "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours", "anonymize",
 }  # fmt: skip
 """Settings that results do not depend on."""
 
@@ -66,7 +68,7 @@ def warn(assembled: Assembled) -> None:
 
 def tell_warning(line: str) -> None:
     """Say something on standard error, above whatever shows the progress."""
-    sys.stderr.write(f"warning: {line}\n")
+    sys.stderr.write(f"warning: {hide_secrets(line)}\n")
     sys.stderr.flush()
 
 
@@ -85,7 +87,8 @@ def _run(
         energy.begin()
     log, opening = None, []
     if settings.events is not None:
-        log = EventLog("-" if settings.events == "-" else Path(settings.events))
+        target: Path | Literal["-"] = "-" if settings.events == "-" else Path(settings.events)
+        log = EventLog(target, rotation=_rotation(settings))
         config_told = settings.model_dump(mode="json", exclude=_NOT_IN_EVENTS)
         opening = builder.run_started(config_told, versions())
     with Progress(source.info) as progress:
@@ -109,7 +112,8 @@ def _check_outputs(settings: Settings, config: Path | None) -> None:
     wanted = (settings.save, events, settings.mot, settings.energy_log)
     files = [path for path in wanted if path is not None]
     for path in files:
-        check_file(path, overwrite=settings.overwrite)
+        goes_on = path == events and _rotation(settings) is not None  # nothing is replaced then
+        check_file(path, overwrite=settings.overwrite or goes_on)
     if settings.dump_silhouettes is not None:
         check_folder(settings.dump_silhouettes, overwrite=settings.overwrite)
         files.append(settings.dump_silhouettes)
@@ -122,6 +126,15 @@ def _check_outputs(settings: Settings, config: Path | None) -> None:
                 raise UsageError(f"an output and another file of this run are the same: {path}")
     if settings.show and not has_display():
         raise UsageError("--show needs a display and there is none; use --headless and --save")
+
+
+def _rotation(settings: Settings) -> Rotation | None:
+    if settings.rotate_mb is None and settings.rotate_hours is None:
+        return None
+    return Rotation(
+        None if settings.rotate_mb is None else round(settings.rotate_mb * 1e6),
+        None if settings.rotate_hours is None else settings.rotate_hours * 3600,
+    )
 
 
 def new_builder(assembled: Assembled, source: Source) -> EventBuilder:
@@ -147,7 +160,13 @@ def _open_outputs(
     try:
         if show or settings.save is not None:
             outputs.append(
-                Screen(assembled.names, save=settings.save, show=show, on_quit=stop.request)
+                Screen(
+                    assembled.names,
+                    save=settings.save,
+                    show=show,
+                    on_quit=stop.request,
+                    anonymize=settings.anonymize,
+                )
             )
         if settings.mot is not None:
             outputs.append(MotFile(settings.mot))
@@ -177,7 +196,9 @@ def _summarise(
     rate = frames.processed / report.wall_secs if report.wall_secs else 0.0
     tell = sys.stderr.write
     if report.exit_code is not ExitCode.OK:
-        tell(f"error: {report.reason}\n" if report.reason != "stopped" else "stopped\n")
+        tell(
+            f"error: {hide_secrets(report.reason)}\n" if report.reason != "stopped" else "stopped\n"
+        )
     tell(
         f"{frames.processed} frames in {report.wall_secs:.1f} s ({rate:.1f} a second), "
         f"{frames.dropped} dropped, {frames.decode_errors} unreadable\n"

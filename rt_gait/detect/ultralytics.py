@@ -9,21 +9,26 @@ import cv2
 import numpy as np
 
 from rt_gait.errors import ModelError, UsageError
-from rt_gait.serving.repository import file_digest
+from rt_gait.serving.repository import file_digest, sha256
 from rt_gait.types import Detections, FloatArray, Mask, UInt8Array
+
+TRUSTED_VARIABLE = "RT_GAIT_TRUSTED_WEIGHTS"
 
 
 class UltralyticsDetector:
     """Segmentation weights named by the user, such as ``yolo11n-seg.pt``.
 
-    Weights are programs: a ``.pt`` file can run code when it is loaded. Use only those you trust.
+    Weights are programs: a ``.pt`` file can run code when it is loaded. A file is loaded only if
+    ``RT_GAIT_TRUSTED_WEIGHTS`` holds its SHA-256; a name alone is ultralytics' own download.
 
     Raises:
-        UsageError: ultralytics is not installed, or the weights do not segment people.
+        UsageError: the file is not trusted, ultralytics is not installed, or the weights do not
+            segment people.
         ModelError: the weights cannot be found, fetched or loaded.
     """
 
     def __init__(self, weights: str, *, min_score: float) -> None:
+        _check_trusted(Path(weights))
         os.environ.setdefault("YOLO_VERBOSE", "False")
         try:
             from ultralytics import YOLO
@@ -74,3 +79,15 @@ def _rasterise(polygon: FloatArray, box: FloatArray, frame_hw: tuple[int, ...]) 
     if len(polygon):
         cv2.fillPoly(canvas, [np.round(polygon - (x1, y1)).astype(np.int32)], 1)
     return Mask(int(x1), int(y1), canvas.astype(bool))
+
+
+def _check_trusted(weights: Path) -> None:
+    """Refuse a pickle that the user has not vouched for, byte by byte."""
+    if weights.suffix not in (".pt", ".pth") or not weights.is_file():
+        return
+    digest = sha256(weights)
+    if digest not in os.environ.get(TRUSTED_VARIABLE, "").lower().replace(",", " ").split():
+        raise UsageError(
+            f"{weights} can run any program when it is loaded; if you trust whoever made it, set "
+            f"{TRUSTED_VARIABLE}={digest}, or export it to ONNX"
+        )

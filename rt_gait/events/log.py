@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from rt_gait.errors import OutputError
+from rt_gait.events.rotation import Rotation, set_aside
 from rt_gait.events.schema import RUN_ENDED, RUN_STARTED, TRACK_ENDED
 
 _SYNC_TYPES = frozenset({RUN_STARTED, RUN_ENDED, TRACK_ENDED})
@@ -29,23 +30,32 @@ _SYNC_EVERY_SECS = 1.0
 class EventLog:
     """Writes events to a new file, readable by its owner only, or to standard output.
 
-    An existing file is replaced, as with any output. Not for use from several threads at once.
+    An existing file is replaced, as with any output; with a rotation it is set aside as one more
+    part of the log, so that a torn last line of a run that was killed is never written on.
+    Not for use from several threads at once.
 
     Raises:
         OutputError: The file cannot be created.
     """
 
     def __init__(
-        self, target: Path | Literal["-"], *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        target: Path | Literal["-"],
+        *,
+        rotation: Rotation | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.written = 0
         """Events written."""
         self.reader_gone = False
         """Whoever read standard output has closed it: events are no longer written, and the run
         may as well end."""
-        self._sink = _Stdout() if target == "-" else _File(Path(target))
         self._monotonic = monotonic
-        self._synced_secs = monotonic()
+        self._rotation = rotation
+        if target != "-" and rotation is not None:
+            _set_aside(Path(target))
+        self._sink = _Stdout() if target == "-" else _File(Path(target))
+        self._synced_secs = self._opened_secs = monotonic()
 
     def write(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Write events, each as a line of its own that leaves the process at once.
@@ -86,6 +96,7 @@ class EventLog:
     def _put(self, line: bytes) -> None:
         if self.reader_gone:
             return
+        self._rotate(len(line))
         try:
             self._sink.write(line)
         except OSError as error:
@@ -95,6 +106,18 @@ class EventLog:
                 return
             raise _output_error(self._sink.name, error) from error
         self.written += 1
+
+    def _rotate(self, line_bytes: int) -> None:
+        sink, age_secs = self._sink, self._monotonic() - self._opened_secs
+        if not isinstance(sink, _File) or not sink.regular or self._rotation is None:
+            return
+        if not self._rotation.due(sink.size, line_bytes, age_secs):
+            return
+        self._sync()
+        _set_aside(sink.path)
+        self._sink = _File(sink.path)
+        sink.close()
+        self._opened_secs = self._monotonic()
 
     def _sync_is_due(self, kind: str) -> bool:
         return kind in _SYNC_TYPES or self._monotonic() - self._synced_secs >= _SYNC_EVERY_SECS
@@ -134,15 +157,15 @@ class _File:
     """A file, or a named pipe or device."""
 
     def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._size = 0
+        self.path, self.name = path, path.name
+        self.size = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
             self._fd: int | None = os.open(path, flags, 0o600)
         except OSError as error:
             raise _output_error(self.name, error) from error
-        self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
-        if self._regular:
+        self.regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        if self.regular:
             try:
                 os.fchmod(self._fd, 0o600)  # a file that was there keeps its mode otherwise
             except OSError as error:
@@ -157,14 +180,14 @@ class _File:
             while rest:  # a disk that is nearly full takes a part first
                 rest = rest[os.write(self._fd, rest) :]
         except OSError:
-            if self._regular:  # leave whole lines only, in case more can be written later
-                os.ftruncate(self._fd, self._size)
-                os.lseek(self._fd, self._size, os.SEEK_SET)
+            if self.regular:  # leave whole lines only, in case more can be written later
+                os.ftruncate(self._fd, self.size)
+                os.lseek(self._fd, self.size, os.SEEK_SET)
             raise
-        self._size += len(line)
+        self.size += len(line)
 
     def sync(self) -> None:
-        if self._fd is not None and self._regular:
+        if self._fd is not None and self.regular:
             os.fsync(self._fd)
 
     def close(self) -> None:
@@ -172,6 +195,15 @@ class _File:
         if fd is not None:
             with suppress(OSError):
                 os.close(fd)
+
+
+def _set_aside(path: Path) -> None:
+    """Set aside what a log left at ``path``, if it left anything."""
+    try:
+        if path.is_file() and path.stat().st_size:
+            set_aside(path)
+    except OSError as error:
+        raise _output_error(path.name, error) from error
 
 
 def _output_error(name: str, error: OSError) -> OutputError:

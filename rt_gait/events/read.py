@@ -11,6 +11,8 @@ from rt_gait.errors import DamagedInputError, UsageError
 from rt_gait.events.schema import Event
 
 _RUN_ID = "run"
+LINE_BYTES_MAX = 1024 * 1024
+"""No event comes near it; a line that is longer is no event, and is not read into memory."""
 
 
 class EventReader(Iterator[Event]):
@@ -60,13 +62,20 @@ class EventReader(Iterator[Event]):
 
     def _read_line(self) -> bytes:
         try:
-            return self._file.readline()
+            line = self._file.readline(LINE_BYTES_MAX + 1)
         except OSError as error:
             self.close()
             raise DamagedInputError(
                 f"the event log cannot be read after line {self.lines} ({error.strerror}): "
                 f"{self._name}"
             ) from error
+        if len(line) > LINE_BYTES_MAX:
+            self.close()
+            raise DamagedInputError(
+                f"line {self.lines + 1} of the event log has more than {LINE_BYTES_MAX} bytes, "
+                f"which no event has; what came before it is sound: {self._name}"
+            )
+        return line
 
 
 def read_events(path: Path) -> EventReader:

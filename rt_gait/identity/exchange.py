@@ -5,9 +5,10 @@ Layout, version 1::
     {"format": "rt-gait gallery", "version": 1, "model": ..., "segmenter": ..., "dimension": D,
      "subjects": [{"subject_id": "s_7Q2F9K3D", "name": "Alice", "created_at": ..., "templates":
          [{"template_id": "t_...", "vector": base64 of D float32 little-endian, "source": ...,
-           "created_at": ...}]}]}
+           "created_at": ...}], "consent": {"reference": ..., "expires": date or null}}]}
 
-``model``, ``segmenter`` are empty and ``dimension`` is 0 for a gallery without templates.
+``consent`` is there where one was given. ``model``, ``segmenter`` are empty and ``dimension`` is 0
+for a gallery without templates.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import base64
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from rt_gait.errors import GalleryError, OutputError
+from rt_gait.errors import GalleryError, OutputError, UsageError
+from rt_gait.identity.consent import Consent, new_consent
 from rt_gait.identity.gallery_errors import shown
 from rt_gait.identity.records import (
     SubjectRecord,
@@ -119,6 +121,7 @@ def _to_json(contents: Contents) -> dict[str, object]:
                 "subject_id": subject.subject_id,
                 "name": subject.name,
                 "created_at": subject.created_at,
+                **({} if subject.consent is None else {"consent": asdict(subject.consent)}),
                 "templates": [
                     {
                         "template_id": template.template_id,
@@ -172,7 +175,20 @@ def _subject(row: dict[str, object], dimension: int) -> SubjectRecord:
         name=check_name(_text(row["name"])),
         created_at=_time(row["created_at"]),
         templates=tuple(_template(template, dimension) for template in templates),
+        consent=_consent(row.get("consent")),
     )
+
+
+def _consent(row: object) -> Consent | None:
+    if row is None:
+        return None
+    if not isinstance(row, dict):
+        raise TypeError(row)
+    expires = row["expires"]
+    try:
+        return new_consent(_text(row["reference"]), None if expires is None else _text(expires))
+    except UsageError as error:
+        raise GalleryError(str(error)) from error
 
 
 def _template(row: dict[str, object], dimension: int) -> TemplateRecord:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from rt_gait.errors import GalleryError
 from rt_gait.identity.calibration import Calibration
+from rt_gait.identity.consent import Consent
 from rt_gait.identity.exchange import Contents, read_export, write_export
 from rt_gait.identity.gallery_errors import shown
 from rt_gait.identity.gallery_file import connect
@@ -86,7 +87,13 @@ class Gallery:
         return self._store.key_and_dimension()[0]
 
     def enrol(
-        self, *, name: str, vectors: npt.ArrayLike, key: TemplateKey, source: str = ""
+        self,
+        *,
+        name: str,
+        vectors: npt.ArrayLike,
+        key: TemplateKey,
+        source: str = "",
+        consent: Consent | None = None,
     ) -> str:
         """Add templates to the person of that name, who is added first where missing.
 
@@ -95,6 +102,7 @@ class Gallery:
             vectors: [K, D], K at least 1, D as in the gallery; stored with L2 norm 1.
             key: the models that made the vectors.
             source: a note on where they come from.
+            consent: what allows this, in the place of what the person gave before.
 
         Returns:
             The subject id.
@@ -113,7 +121,7 @@ class Gallery:
             self._store.check_fit(key, rows.shape[1])
             held = self._store.subject_id(name)
             subject_id = held or self._store.unused_subject_id()
-            subject = SubjectRecord(subject_id, name, now, records)
+            subject = SubjectRecord(subject_id, name, now, records, consent)
             self._store.insert(subject, key, new=held is None)
         return subject_id
 
@@ -128,6 +136,10 @@ class Gallery:
     def names(self) -> dict[str, str]:
         """Return subject id to name."""
         return dict(self._store.rows("SELECT subject_id, name FROM subjects ORDER BY subject_id"))
+
+    def find(self, name: str) -> str:
+        """Return the subject id of a person; GalleryError if nobody has the name."""
+        return self._enrolled(check_name(name))
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a person another name, and wipe the old one from the file.
@@ -162,6 +174,8 @@ class Gallery:
     def templates(self, key: TemplateKey) -> Templates:
         """Return all templates, ready to compare, subjects by id; none from an empty gallery.
 
+        Those of people whose consent has expired are left out; :meth:`expired` says whose.
+
         Raises:
             GalleryError: they were made by other models than ``key`` says.
         """
@@ -170,10 +184,12 @@ class Gallery:
             rows = self._store.rows(
                 "SELECT subject_id, vector FROM templates ORDER BY subject_id, template_id"
             )
+            gone = self.expired()
+        rows = [row for row in rows if row[0] not in gone]
         if not rows:
             return Templates.none()
         subject_ids, owners = np.unique([row[0] for row in rows], return_inverse=True)
-        vectors = self._store.vectors([row[1] for row in rows])
+        vectors = self._store.vectors([row[1] for row in rows], [row[0] for row in rows])
         return Templates(tuple(subject_ids.tolist()), owners.astype(np.int64), vectors)
 
     def calibration(self, key: TemplateKey) -> Calibration | None:
@@ -188,6 +204,36 @@ class Gallery:
         with self._store.change():
             self._store.check_fit(key)
             self._store.write_calibration(key, found)
+
+    def consents(self) -> dict[str, Consent]:
+        """Return subject id to consent, of those who gave one."""
+        return self._store.consents()
+
+    def expired(self, today: str | None = None) -> set[str]:
+        """Return the ids of those whose consent has expired.
+
+        Args:
+            today: ISO 8601 date; that of now in UTC where it is not given.
+        """
+        day = today or utc_now()[:10]
+        return {i for i, c in self.consents().items() if c.expires is not None and c.expires < day}
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether templates are encrypted at rest."""
+        return self._store.sealed
+
+    def encrypt(self) -> None:
+        """Encrypt all templates, now and from now on, and wipe the plain ones from the file.
+
+        Raises:
+            UsageError: there is no key, or ``cryptography`` is not installed.
+            GalleryError: it is encrypted already.
+        """
+        if self.encrypted:
+            raise GalleryError(f"the gallery is encrypted already: {shown(self.path)}")
+        with self._store.change(wiping=True):
+            self._store.encrypt()
 
     def export(self, path: str | Path) -> None:
         """Write everything into a new JSON file (mode 0600, not encrypted) for :meth:`import_`.
@@ -237,7 +283,9 @@ class Gallery:
                     f"does not fit this gallery, nothing was imported: {shown(self.path)}"
                 )
             missing = tuple(t for t in subject.templates if t.template_id not in owners)
-            self._store.insert(replace(subject, templates=missing), contents.key, new=new)
+            kept = subject.consent if new else None
+            record = replace(subject, templates=missing, consent=kept)
+            self._store.insert(record, contents.key, new=new)
             added += len(missing)
         return added
 

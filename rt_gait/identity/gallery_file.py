@@ -18,6 +18,9 @@ from rt_gait.identity.gallery_errors import damaged, shown, told_plainly
 APPLICATION_ID = 0x72744761
 """``rtGa``: tells a gallery from any other SQLite file."""
 SCHEMA_VERSION = 1
+"""Of a gallery without what follows."""
+KEEPING_VERSION = 2
+"""With expiry dates or encrypted templates, which older programs must not pass over."""
 SQLITE_START = b"SQLite format 3\0"
 BUSY_SECS = 5.0
 """Wait for another program that is writing: an enrolment writes for milliseconds."""
@@ -188,9 +191,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"this SQLite file is no gallery of rt-gait; check the path: {shown(path)}"
         )
     version = _pragma(connection, "user_version")
-    if version != SCHEMA_VERSION:
+    if version not in (SCHEMA_VERSION, KEEPING_VERSION):
         raise GalleryError(
-            f"the gallery has schema {version}, this rt-gait knows {SCHEMA_VERSION}; update "
+            f"the gallery has schema {version}, this rt-gait knows {KEEPING_VERSION}; update "
             f"rt-gait: {shown(path)}"
         )
     verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])

@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 
 from rt_gait.errors import GalleryError
+from rt_gait.identity import consent, sealing
 from rt_gait.identity.calibration import Calibration, Odds
+from rt_gait.identity.consent import Consent
 from rt_gait.identity.exchange import Contents
 from rt_gait.identity.gallery_errors import damaged, shown, told_plainly
-from rt_gait.identity.gallery_file import CALIBRATION, scrub
+from rt_gait.identity.gallery_file import CALIBRATION, KEEPING_VERSION, scrub
 from rt_gait.identity.records import (
     SubjectRecord,
     TemplateKey,
     TemplateRecord,
     new_subject_id,
 )
+from rt_gait.identity.sealing import OVERHEAD_BYTES, Seal
 from rt_gait.types import FloatArray
 
 NORM_ERROR_MAX = 1e-3
@@ -35,6 +38,7 @@ class Store:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._seal: Seal | None = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -87,13 +91,69 @@ class Store:
 
     def key_and_dimension(self) -> tuple[TemplateKey | None, int]:
         """Return what all templates have in common; None and 0 without templates."""
-        found = self.rows(
-            "SELECT model_key, segmenter_key, length(vector) / 4 FROM templates LIMIT 1"
-        )
+        found = self.rows("SELECT model_key, segmenter_key, length(vector) FROM templates LIMIT 1")
         if not found:
             return None, 0
-        model, segmenter, dimension = found[0]
-        return TemplateKey(model, segmenter), int(dimension)
+        model, segmenter, size = found[0]
+        size -= OVERHEAD_BYTES if self.sealed else 0
+        return TemplateKey(model, segmenter), int(size) // 4
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the templates are encrypted."""
+        return bool(self._has("sealed"))
+
+    def seal(self) -> Seal | None:
+        """Return what opens the templates, None where they are not encrypted.
+
+        Raises:
+            UsageError: there is no key.
+            GalleryError: the key is another one.
+        """
+        if not self.sealed:
+            return None
+        if self._seal is None:
+            seal = Seal()
+            proofs = self.rows("SELECT proof FROM sealed")
+            if len(proofs) != 1 or not seal.proves(proofs[0][0]):
+                raise GalleryError(
+                    f"the gallery was encrypted with another key: {shown(self.path)}"
+                )
+            self._seal = seal
+        return self._seal
+
+    def encrypt(self) -> None:
+        """Encrypt every template, inside :meth:`change`."""
+        seal = Seal()
+        self._connection.execute(sealing.TABLE)
+        self._connection.execute(f"PRAGMA user_version = {KEEPING_VERSION}")
+        self.execute("INSERT INTO sealed VALUES (1, ?)", seal.proof())
+        for template_id, owner, vector in self.rows(
+            "SELECT template_id, subject_id, vector FROM templates"
+        ):
+            closed = seal.close(vector, owner)
+            self.execute(
+                "UPDATE templates SET vector = ? WHERE template_id = ?", closed, template_id
+            )
+
+    def set_consent(self, subject_id: str, given: Consent) -> None:
+        """Note a consent in the place of the one before, inside :meth:`change`."""
+        self._connection.execute(consent.TABLE)
+        self._connection.execute(f"PRAGMA user_version = {KEEPING_VERSION}")
+        self.execute(
+            "INSERT OR REPLACE INTO consents VALUES (?, ?, ?)",
+            *(subject_id, given.reference, given.expires),
+        )
+
+    def consents(self) -> dict[str, Consent]:
+        """Return subject id to consent, of those who have one."""
+        if not self._has("consents"):
+            return {}
+        rows = self.rows("SELECT subject_id, reference, expires FROM consents")
+        return {subject_id: Consent(reference, expires) for subject_id, reference, expires in rows}
+
+    def _has(self, table: str) -> bool:
+        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = ?", table))
 
     def check_fit(self, key: TemplateKey, dimension: int | None = None) -> None:
         """Raise GalleryError unless the gallery is empty or of that key and dimension."""
@@ -131,20 +191,26 @@ class Store:
                 "INSERT INTO subjects VALUES (?, ?, ?)",
                 *(subject.subject_id, subject.name, subject.created_at),
             )
+        if subject.consent is not None:
+            self.set_consent(subject.subject_id, subject.consent)
+        seal = self.seal()
         self._connection.executemany(
             "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     *(template.template_id, subject.subject_id, key.model, key.segmenter),
-                    *(template.vector.astype("<f4").tobytes(), template.source),
-                    template.created_at,
+                    _stored(template, subject.subject_id, seal),
+                    *(template.source, template.created_at),
                 )
                 for template in subject.templates
             ],
         )
 
-    def vectors(self, blobs: list[bytes]) -> FloatArray:
+    def vectors(self, blobs: list[bytes], owners: list[str]) -> FloatArray:
         """Return stored vectors as [M, D] float32, M at least 1; GalleryError if damaged."""
+        seal = self.seal()
+        if seal is not None:
+            blobs = [seal.open(blob, own) for blob, own in zip(blobs, owners, strict=True)]
         size = len(blobs[0])
         if not size or any(len(blob) != size for blob in blobs):
             raise damaged(self.path, "templates of different lengths")
@@ -200,7 +266,8 @@ class Store:
                 "SELECT subject_id, template_id, vector, source, created_at FROM templates "
                 "ORDER BY 1, 2"
             )
-        vectors = self.vectors([row[2] for row in rows]) if rows else ()
+            consents = self.consents()
+        vectors = self.vectors([row[2] for row in rows], [row[0] for row in rows]) if rows else ()
         templates = {
             owner: tuple(TemplateRecord(row[1], vector, row[3], row[4]) for row, vector in group)
             for owner, group in groupby(
@@ -210,10 +277,18 @@ class Store:
         return Contents(
             key,
             tuple(
-                SubjectRecord(subject_id, name, created_at, templates.get(subject_id, ()))
+                SubjectRecord(
+                    *(subject_id, name, created_at, templates.get(subject_id, ())),
+                    consent=consents.get(subject_id),
+                )
                 for subject_id, name, created_at in people
             ),
         )
+
+
+def _stored(template: TemplateRecord, owner: str, seal: Seal | None) -> bytes:
+    plain = template.vector.astype("<f4").tobytes()
+    return plain if seal is None else seal.close(plain, owner)
 
 
 def _advice(held: TemplateKey, key: TemplateKey) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import GalleryError
+from rt_gait.identity.consent import Consent
 from rt_gait.types import FloatArray
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -73,6 +74,7 @@ class SubjectRecord:
     name: str
     created_at: str
     templates: tuple[TemplateRecord, ...]
+    consent: Consent | None = None
 
 
 def check_name(name: str) -> str:

@@ -37,12 +37,13 @@ _WHY = {
 }
 
 
-def draw(result: FrameResult, names: Mapping[str, str]) -> UInt8Array:
+def draw(result: FrameResult, names: Mapping[str, str], *, outlines: bool = True) -> UInt8Array:
     """Draw people, their outlines and who they are.
 
     Args:
         result: One frame.
         names: Subject id to the name to show.
+        outlines: Tint people within their outlines.
 
     Returns:
         A new picture [H, W, 3] uint8.
@@ -50,7 +51,7 @@ def draw(result: FrameResult, names: Mapping[str, str]) -> UInt8Array:
     image: UInt8Array = result.frame.image_bgr.copy()
     seen = [t for t in result.tracks if t.detection is not None]
     seen.sort(key=lambda t: (float(t.box_xyxy_px[3]), t.track_id))  # the nearest drawn last
-    for track in seen:
+    for track in seen if outlines else ():
         _tint(image, track, result.detections, _colour(result.identities[track.track_id]))
     size = _text_scale(image)
     for track in seen:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 
 from rt_gait.errors import UsageError
+from rt_gait.outputs.anonymize import anonymous
 from rt_gait.outputs.overlay import draw
 from rt_gait.types import FrameResult, UInt8Array
 from rt_gait.video.mp4 import Mp4Writer
@@ -32,6 +35,7 @@ class Screen:
         save: Annotated video to write.
         show: Whether to open a window.
         on_quit: Called when the user closes the window or presses q.
+        anonymize: Show nobody's looks, and pseudonyms in place of names.
 
     Raises:
         UsageError: a window is wanted and there is no display.
@@ -45,8 +49,10 @@ class Screen:
         save: Path | None,
         show: bool,
         on_quit: Callable[[], None],
+        anonymize: Literal["blur", "silhouette"] | None = None,
     ) -> None:
-        self._names = names
+        self._names = {} if anonymize else names
+        self._anonymize = anonymize
         self._show = show
         self._sized = False
         self._on_quit = on_quit
@@ -56,7 +62,11 @@ class Screen:
 
     def write(self, result: FrameResult) -> None:
         """Draw one frame."""
-        image = draw(result, self._names)
+        if self._anonymize is not None:
+            hidden = anonymous(result, self._anonymize)
+            result = replace(result, frame=replace(result.frame, image_bgr=hidden))
+        # How an outline moves is what people are recognised by: a blur would be for nothing.
+        image = draw(result, self._names, outlines=self._anonymize != "blur")
         if self._writer is not None:
             self._writer.write(image, result.frame.time_secs)
         if self._show:

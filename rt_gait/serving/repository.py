@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,10 @@ ONNX, PLAN = "onnxruntime_onnx", "tensorrt_plan"
 """Triton's names of the platforms that rt-gait knows."""
 SOURCE_MODEL = "source_model"
 """The parameter that names the key of the model a plan was built from."""
+CONFIG_BYTES_MAX = 1024 * 1024
+"""A config.pbtxt above is refused before it is parsed; ours take 2 kB."""
 
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _PACKAGED = Path(__file__).parents[1] / "model_repository"
 _CHECKOUT = Path(__file__).parents[2] / "model_repository"
 
@@ -173,12 +177,14 @@ def load_info(models_dir: Path, name: str) -> ModelInfo:
         ModelError: its ``config.pbtxt`` is not a Triton model configuration.
     """
     path = models_dir / name / "config.pbtxt"
-    if Path(name).name != name or not path.is_file():
+    if not _NAME.fullmatch(name) or not path.is_file():
         known = ", ".join(model_names(models_dir)) or "none"
         raise UsageError(f"no model is called {name!r}; models in {models_dir}: {known}")
     # Imported here: gRPC and protobuf take a quarter of a second that --help must not pay.
     from rt_gait.serving.model_config import parse_model_config
 
+    if path.stat().st_size > CONFIG_BYTES_MAX:
+        raise ModelError(f"model {name!r}: config.pbtxt has more than {CONFIG_BYTES_MAX} bytes")
     try:
         config = parse_model_config(path.read_text())
     except ValueError as error:  # of the parser, or of text that is not UTF-8

@@ -139,8 +139,8 @@ def test_other_sqlite_files_and_newer_schemas_are_refused_and_kept(
 ) -> None:
     other = path.parent / "other.db"
     run_sql(other, "CREATE TABLE music (title TEXT)")
-    run_sql(path, "PRAGMA user_version = 2")
-    for file, words in ((other, "no gallery of rt-gait"), (path, "schema 2, this rt-gait knows 1")):
+    run_sql(path, "PRAGMA user_version = 3")
+    for file, words in ((other, "no gallery of rt-gait"), (path, "schema 3, this rt-gait knows 2")):
         before = file.read_bytes()
         assert words in refusal(lambda file=file: opener(file))
         assert file.read_bytes() == before

@@ -1,0 +1,1 @@
+"""Sends an event log on to brokers and web addresses, in a process of its own."""

@@ -1,0 +1,280 @@
+"""Events reach a real broker and a real web server: all of them, in order, through outages."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt: the extra mqtt")
+
+from broker import Broker, find_broker, free_port
+from paho.mqtt import client as paho
+
+from rt_gait.events import EventLog
+from rt_gait.events.rotation import Rotation, parts
+from rt_gait.events.spool import BATCH_EVENTS_MAX, Spool
+from rt_gait.publishing.address import parse_address
+from rt_gait.publishing.mqtt import Mqtt
+from rt_gait.publishing.publisher import Publisher
+from rt_gait.publishing.webhook import Webhook
+
+needs_broker = pytest.mark.skipif(
+    find_broker() is None, reason="no MQTT broker: apt install mosquitto, or make broker"
+)
+
+
+def event(number: int, kind: str = "stats") -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": f"run-{number}",
+        "type": f"io.rt-gait.{kind}.v1",
+        "source": "urn:rt-gait:source:door%2F1",
+        "sequence": number,
+        "data": {"text": "x" * 200},
+    }
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    made.start()
+    yield made
+    made.kill()
+
+
+class Listener:
+    """A subscriber, by paho, to everything below a prefix."""
+
+    def __init__(self, port: int, topic: str = "#") -> None:
+        self.messages: list[tuple[str, bytes, bool]] = []
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        ready = threading.Event()
+        self._client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
+        self._client.on_subscribe = lambda *_: ready.set()
+        self._client.on_message = lambda _c, _d, m: self.messages.append(
+            (m.topic, m.payload, m.retain)
+        )
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert ready.wait(10)
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for topic, body, _ in self.messages if "/status" not in topic]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def until(true: Callable[[], bool], secs: float = 20) -> None:
+    deadline = time.monotonic() + secs
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+class Running:
+    """A publisher in a thread, whose back-off is cut short."""
+
+    def __init__(self, log: Path, receiver: Any) -> None:
+        self.told: list[str] = []
+        self._stop = threading.Event()
+        self.publisher = Publisher(
+            Spool(log, log.with_name("place")),
+            receiver,
+            wait=lambda secs: self._stop.wait(min(secs, 0.1)),
+            tell=self.told.append,
+        )
+        self._thread = threading.Thread(target=self.publisher.run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+
+def in_order_once_repeats_are_left_out(events: list[dict[str, Any]]) -> list[int]:
+    seen: dict[str, int] = {}
+    for one in events:
+        seen.setdefault(one["id"], one["sequence"])
+    return list(seen.values())
+
+
+@needs_broker
+def test_r20_ten_thousand_events_survive_a_broker_that_is_away(tmp_path: Path) -> None:
+    made, log = Broker(tmp_path), tmp_path / "e.jsonl"
+    with EventLog(log, rotation=Rotation(max_bytes=500_000)) as writer:
+        running = Running(log, Mqtt(parse_address(made.url("site"), ("mqtt",)), timeout_secs=5))
+        try:
+            before = _rss_bytes()
+            writer.write(event(i) for i in range(10_000))
+            until(lambda: bool(running.told))
+            assert running.publisher.sent == 0
+            grown = _rss_bytes() - before
+            made.start()
+            listener = Listener(made.port)
+            until(lambda: running.publisher.sent == 10_000, 60)
+            until(lambda: len(set(e["id"] for e in listener.events())) == 10_000, 60)
+        finally:
+            running.stop()
+            made.kill()
+    assert len(parts(log)) > 3, "the log was rotated while it was read"
+    assert in_order_once_repeats_are_left_out(listener.events()) == list(range(10_000))
+    assert grown < 10e6, f"{grown} bytes more while the broker was away"
+    listener.close()
+
+
+@needs_broker
+def test_r20_a_broker_killed_in_the_middle_loses_nothing(tmp_path: Path, broker: Broker) -> None:
+    log, total = tmp_path / "e.jsonl", 4000
+    listener = Listener(broker.port)
+    running = Running(log, Mqtt(parse_address(broker.url("site"), ("mqtt",)), timeout_secs=5))
+    try:
+        with EventLog(log) as writer:
+            writer.write(event(i) for i in range(total))
+        until(lambda: running.publisher.sent >= BATCH_EVENTS_MAX)
+        broker.kill()
+        confirmed = running.publisher.sent
+        until(lambda: bool(running.told) or running.publisher.sent == total)
+        assert confirmed < total, "it was killed after the last event: nothing is shown"
+        first = listener.events()
+        listener.close()
+        broker.start()
+        again = Listener(broker.port)
+        until(lambda: running.publisher.sent == total, 60)
+        until(lambda: again.events()[-1:] == [event(total - 1)])
+    finally:
+        running.stop()
+    # What came between the new start and the new subscription may be missing here only.
+    assert first[0]["sequence"] == 0
+    tail = in_order_once_repeats_are_left_out(again.events())
+    assert tail == list(range(tail[0], total))
+    again.close()
+
+
+@needs_broker
+def test_the_status_is_retained_and_a_killed_publisher_leaves_its_last_will(
+    tmp_path: Path, broker: Broker
+) -> None:
+    log = tmp_path / "e.jsonl"
+    with EventLog(log) as writer:
+        writer.write([event(0, "source.state"), event(1, "track.started")])
+    environment = os.environ | {"RT_GAIT_MQTT": broker.url("site")}
+    command = [sys.executable, "-m", "rt_gait", "publish", str(log)]
+    for how, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+        try:
+            until(lambda: _retained(broker).get("site/status") == b"online", 30)
+            process.send_signal(how)
+            assert process.wait(20) == code
+        finally:
+            process.kill()
+            process.communicate()
+        until(lambda: _retained(broker).get("site/status") == b"offline", 30)
+    kept = _retained(broker)
+    assert set(kept) == {"site/status", "site/door%2F1/source"}
+    assert json.loads(kept["site/door%2F1/source"]) == event(0, "source.state")
+
+
+def _retained(broker: Broker) -> dict[str, bytes]:
+    listener = Listener(broker.port)
+    time.sleep(0.1)
+    listener.close()
+    return {topic: body for topic, body, retained in listener.messages if retained}
+
+
+class Hook(http.server.ThreadingHTTPServer):
+    """A web server that notes what is posted, and answers as it is told."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.status = 204
+        super().__init__(("127.0.0.1", port), _Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.headers.append(dict(self.headers))
+        if self.server.status == 204:
+            self.server.events += json.loads(body)
+        self.send_response(self.server.status)
+        if self.server.status == 302:
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/other")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("status", [302, 404, 429, 500])
+def test_a_webhook_that_fails_gets_everything_once_it_works(tmp_path: Path, status: int) -> None:
+    log, hook = tmp_path / "e.jsonl", Hook()
+    hook.status = status
+    url = f"http://u:pa%20ss@127.0.0.1:{hook.server_port}/in?key=1"
+    running = Running(log, Webhook(parse_address(url, ("http",))))
+    try:
+        with EventLog(log) as writer:
+            writer.write(event(i) for i in range(500))
+            until(lambda: bool(running.told))
+            assert (running.publisher.sent, hook.events) == (0, [])
+            hook.status = 204
+            until(lambda: running.publisher.sent == 500)
+            writer.write([event(500)])
+            until(lambda: running.publisher.sent == 501)
+    finally:
+        running.stop()
+        hook.close()
+    assert [e["sequence"] for e in hook.events] == list(range(501))
+    assert hook.headers[0]["Authorization"] == "Basic dTpwYSBzcw=="
+    assert hook.headers[0]["Content-Type"].startswith("application/cloudevents-batch+json")
+    assert "pa" not in running.told[0] and str(status) in running.told[0]
+
+
+def test_an_event_sent_before_a_new_start_is_not_sent_again(tmp_path: Path) -> None:
+    log, hook = tmp_path / "e.jsonl", Hook()
+    address = parse_address(f"http://127.0.0.1:{hook.server_port}/", ("http",))
+    with EventLog(log) as writer:
+        for first, last in ((0, 300), (300, 450)):
+            writer.write(event(i) for i in range(first, last))
+            running = Running(log, Webhook(address))
+            until(lambda: len(hook.events) == last)  # noqa: B023
+            running.stop()
+    hook.close()
+    assert [e["sequence"] for e in hook.events] == list(range(450))
+
+
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rt_gait", "publish", str(tmp_path / "e.jsonl")]
+    url = f"mqtt://ann:hunter2@127.0.0.1:{free_port()}/x"
+    process = subprocess.Popen(
+        [*command, "--mqtt", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    said = "".join(process.communicate(timeout=30))
+    assert process.returncode == 2
+    assert "RT_GAIT_MQTT" in said and "hunter2" not in said
+
+
+def _rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
