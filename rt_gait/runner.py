@@ -119,6 +119,7 @@ class Runner:
                 code, reason = self._consume(start_secs)
             finally:
                 self._mailbox.stop()
+                self._source.interrupt()
                 capture.join(_DRAIN_SECS)
                 code, reason = self._end(code, reason, still_reading=capture.is_alive())
         return RunReport(
@@ -153,7 +154,9 @@ class Runner:
                 try:
                     frame = self._mailbox.get(_POLL_SECS)
                 except TimeoutError:
+                    self._tell_changes()
                     continue
+                self._tell_changes()
                 if frame is None:
                     return ExitCode.OK, "finished"
                 self._process(frame, start_secs)
@@ -162,6 +165,11 @@ class Runner:
         except StopRequested:
             pass  # in the middle of a wait
         return (ExitCode.OK if self._live else ExitCode.INTERRUPTED), "stopped"
+
+    def _tell_changes(self) -> None:
+        """Tell that the camera went away or came back."""
+        for change in self._source.take_changes():
+            self._emit(self._builder.source_state(change.state, change.detail))
 
     def _process(self, frame: Frame, start_secs: float) -> None:
         result = self._pipeline.step(frame)
