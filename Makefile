@@ -10,7 +10,7 @@ VENV ?= .venv
 OUT ?= out
 BIN := $(VENV)/bin
 
-.PHONY: demo test train triton lint bench sample-gallery clean
+.PHONY: demo test faults train triton lint bench sample-gallery clean
 
 demo: $(VENV)/core.done
 	mkdir -p $(OUT)

@@ -76,9 +76,7 @@ def csi_pipeline(number: int) -> str:
 class CameraDevice(BaseSource):
     """The frames of one camera, stamped when they arrive."""
 
-    def __init__(
-        self, number: int | str, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, number: int | str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Open the camera and wait for a first picture, to learn its size.
 
         Args:

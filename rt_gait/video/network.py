@@ -72,13 +72,14 @@ class NetworkStream(BaseSource):
         self._closed = False
         self._pictures = self._decode()
         try:
-            self._next = self._first()
+            first = self._first()
         except BaseException:
             self.close()
             raise
+        self._next: tuple[UInt8Array, float | None] | None = first
         rate = self._rate()
         self._timeline = Timeline(period_secs=float(1 / rate) if rate else _DEFAULT_PERIOD_SECS)
-        height_px, width_px = self._next[0].shape[:2]
+        height_px, width_px = first[0].shape[:2]
         name = self._shown.partition("://")[2]
         super().__init__(SourceInfo(name, True, width_px, height_px, rate, None))
 
