@@ -11,7 +11,7 @@ VENV ?= .venv
 OUT ?= out
 BIN := $(VENV)/bin
 
-.PHONY: demo test train triton broker lint bench sample-gallery clean
+.PHONY: demo test faults train triton broker lint bench sample-gallery clean
 
 demo: $(VENV)/core.done
 	mkdir -p $(OUT)

@@ -35,7 +35,10 @@ class Settings(BaseSettings):
     )
 
     video: Path | None = Field(None, description="Video file, or folder of pictures")
-    camera: int | None = Field(None, ge=0, description="Number of a camera")
+    camera: int | str | None = Field(None, description="Number of a camera, or csi://0")
+    rtsp: str | None = Field(
+        None, repr=False, description="Address of a network camera, rtsp:// or http:// (MJPEG)"
+    )
     fps: float | None = Field(
         None, gt=0, le=1000, description="Frame rate to use in place of the source's timestamps"
     )
@@ -87,8 +90,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_source(self) -> Settings:
-        if self.video is not None and self.camera is not None:
-            raise ValueError("give --video or --camera, not both")
+        if sum(given is not None for given in (self.video, self.camera, self.rtsp)) > 1:
+            raise ValueError("give one of --video, --camera and --rtsp, not both")
         return self
 
     @classmethod
@@ -118,8 +121,9 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     if config is not None:
         _read_check(config)
     given = {name: value for name, value in flags.items() if value is not None}
-    for source, other in (("video", "camera"), ("camera", "video")):
-        if source in given:  # a flag for one beats the other in the environment or the file
+    sources = ("video", "camera", "rtsp")
+    if any(source in given for source in sources):
+        for other in sources:  # a flag for one beats the others in the environment or the file
             given.setdefault(other, None)
 
     class FromFile(Settings):

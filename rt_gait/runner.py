@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 from rt_gait.errors import ExitCode, OutputError, RtGaitError, StopRequested
@@ -100,7 +100,6 @@ class Runner:
         self._stop = stop or Stop()
         self._live = source.info.live
         self._mailbox: BoundedQueue | LatestSlot = LatestSlot() if self._live else BoundedQueue()
-        self._first_frame_clock_secs: float | None = None
         self._people: Counter[str] = Counter()
         self._recognised: set[str] = set()
 
@@ -119,6 +118,7 @@ class Runner:
                 code, reason = self._consume(start_secs)
             finally:
                 self._mailbox.stop()
+                self._source.interrupt()
                 capture.join(_DRAIN_SECS)
                 code, reason = self._end(code, reason, still_reading=capture.is_alive())
         return RunReport(
@@ -137,8 +137,8 @@ class Runner:
                 frame = self._source.read()
                 if frame is None:
                     break
-                if self._first_frame_clock_secs is None:
-                    self._first_frame_clock_secs = time.monotonic() - frame.time_secs
+                if self._live:
+                    frame = replace(frame, arrived_secs=time.monotonic())
                 if not self._mailbox.put(frame):
                     break
         except Exception as caught:  # handed to the main thread, which raises or reports it
@@ -153,7 +153,9 @@ class Runner:
                 try:
                     frame = self._mailbox.get(_POLL_SECS)
                 except TimeoutError:
+                    self._tell_changes()
                     continue
+                self._tell_changes()
                 if frame is None:
                     return ExitCode.OK, "finished"
                 self._process(frame, start_secs)
@@ -163,6 +165,11 @@ class Runner:
             pass  # in the middle of a wait
         return (ExitCode.OK if self._live else ExitCode.INTERRUPTED), "stopped"
 
+    def _tell_changes(self) -> None:
+        """Tell that the camera went away or came back."""
+        for change in self._source.take_changes():
+            self._emit(self._builder.source_state(change.state, change.detail))
+
     def _process(self, frame: Frame, start_secs: float) -> None:
         result = self._pipeline.step(frame)
         self._count_people(result.ended)
@@ -170,8 +177,8 @@ class Runner:
         self._note_losses()
         now_secs = time.monotonic()
         age_secs = None
-        if self._live and self._first_frame_clock_secs is not None:
-            age_secs = max(now_secs - self._first_frame_clock_secs - frame.time_secs, 0.0)
+        if frame.arrived_secs is not None:  # a camera's own clock drifts from ours over weeks
+            age_secs = now_secs - frame.arrived_secs
         self._emit(self._builder.frame(result, age_secs=age_secs))
         self._emit(self._builder.stats(now_secs - start_secs if self._live else None))
         for output in self._outputs:

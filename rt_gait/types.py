@@ -34,6 +34,8 @@ class Frame:
     """Presentation time, never decreasing within an epoch."""
     epoch: int = 0
     """Raised by the source after a reconnect or a jump in time: nothing is carried across."""
+    arrived_secs: float | None = None
+    """Monotonic clock of the machine when a live source gave it; None in a recording."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from rt_gait.types import Detections, Frame, Mask, UInt8Array
-from rt_gait.video.source import SourceInfo
+from rt_gait.video.source import SourceChange, SourceInfo
 
 FRAME_HW = (240, 320)
 
@@ -121,6 +121,13 @@ class ScriptedSource:
             self._pause()
         self._next += 1
         return frame(self._next - 1, fps=self._fps)
+
+    def take_changes(self) -> list[SourceChange]:
+        """Nothing happens to it."""
+        return []
+
+    def interrupt(self) -> None:
+        """It never waits."""
 
     def close(self) -> None:
         """Count how often it was closed."""

@@ -59,7 +59,13 @@ def run(
     video: Annotated[
         Path | None, option("--video", text="Video file, or folder of pictures", panel=IN)
     ] = None,
-    camera: Annotated[int | None, option("--camera", text="Number of a camera", panel=IN)] = None,
+    camera: Annotated[
+        str | None, option("--camera", text="Camera: 0, /dev/video0 or csi://0", panel=IN)
+    ] = None,
+    rtsp: Annotated[
+        str | None,
+        option("--rtsp", text="Network camera, rtsp://... or http://... of MJPEG", panel=IN),
+    ] = None,
     fps: Fps = None,
     config: Config = None,
     save: Annotated[

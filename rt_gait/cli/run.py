@@ -41,13 +41,18 @@ _NOT_IN_EVENTS = {
 def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
     """Run, print a summary, and return the exit code."""
     settings = load_settings(config, **flags)
-    if settings.video is None and settings.camera is None:
-        raise UsageError("nothing to do: give --video FILE or --camera N (rt-gait --help)")
+    if settings.video is None and settings.camera is None and settings.rtsp is None:
+        raise UsageError(
+            "nothing to do: give --video FILE, --camera N or --rtsp URL (rt-gait --help)"
+        )
     _check_outputs(settings, config)
     with (
         metering(settings) as energy,
         open_source(
-            video=settings.video, camera=settings.camera, frame_rate=settings.fps
+            video=settings.video,
+            camera=settings.camera,
+            uri=settings.rtsp,
+            frame_rate=settings.fps,
         ) as source,
     ):
         stop = Stop()

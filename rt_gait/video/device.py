@@ -18,7 +18,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from rt_gait.errors import SourceLostError, SourceOpenError
+from rt_gait.errors import SourceLostError, SourceOpenError, UsageError
 from rt_gait.types import Frame, UInt8Array
 from rt_gait.video.source import MAX_FRAME_RATE, BaseSource, SourceInfo, exact_rate
 from rt_gait.video.timeline import Timeline
@@ -40,26 +40,57 @@ def camera_nodes() -> list[str]:
     return sorted(nodes, key=lambda node: (len(node), node))
 
 
+def parse_camera(camera: int | str) -> int | str:
+    """Return the number of a camera, or ``csi://N`` as it is.
+
+    Args:
+        camera: ``0``, ``/dev/video0`` or ``csi://0``.
+
+    Raises:
+        UsageError: something else.
+    """
+    text = str(camera)
+    if re.fullmatch(r"csi://[0-9]{1,3}", text):
+        return text
+    found = re.fullmatch(r"(?:/dev/video)?([0-9]{1,3})", text)
+    if found is None:
+        raise UsageError(
+            f"expected a camera such as 0, /dev/video0 or csi://0, got {text!r}; for a network "
+            "camera use --rtsp"
+        )
+    return int(found[1])
+
+
+def csi_pipeline(number: int) -> str:
+    """Return the GStreamer pipeline of a CSI camera on a Jetson, with its newest frame only.
+
+    ``nvarguscamerasrc`` and ``nvvidconv`` come with JetPack (NVIDIA, Accelerated GStreamer guide).
+    """
+    return (
+        f"nvarguscamerasrc sensor-id={number} ! video/x-raw(memory:NVMM),width=1280,height=720,"
+        "framerate=30/1 ! nvvidconv ! video/x-raw,format=BGRx ! videoconvert ! "
+        "video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
+    )
+
+
 class CameraDevice(BaseSource):
     """The frames of one camera, stamped when they arrive."""
 
-    def __init__(self, number: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, number: int | str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Open the camera and wait for a first picture, to learn its size.
 
         Args:
-            number: 0 for /dev/video0.
+            number: 0 for /dev/video0, ``csi://0`` for the first camera of a Jetson's own.
             clock: Seconds, never going back.
 
         Raises:
             SourceOpenError: no such camera, or it gives no picture.
         """
         self._clock = clock
-        self._name = f"camera{number}"
         silence_opencv()
-        linux = sys.platform.startswith("linux")
-        if linux and f"/dev/video{number}" not in camera_nodes():
-            raise SourceOpenError(_nothing_there(number, "is not there"))
-        self._capture = cv2.VideoCapture(number, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
+        csi = str(number).startswith("csi://")
+        self._name = str(number).replace("://", "") if csi else f"camera{number}"
+        self._capture = _capture_csi(str(number)) if csi else _capture_usb(int(number))
         try:
             if not self._capture.isOpened():
                 raise SourceOpenError(_nothing_there(number, "cannot be opened"))
@@ -120,7 +151,24 @@ class CameraDevice(BaseSource):
             self._capture.release()
 
 
-def _nothing_there(number: int, what: str) -> str:
+def _capture_usb(number: int) -> cv2.VideoCapture:
+    linux = sys.platform.startswith("linux")
+    if linux and f"/dev/video{number}" not in camera_nodes():
+        raise SourceOpenError(_nothing_there(number, "is not there"))
+    return cv2.VideoCapture(number, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
+
+
+def _capture_csi(name: str) -> cv2.VideoCapture:
+    if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+        raise SourceOpenError(
+            f"camera {name} needs an OpenCV with GStreamer, and this one has none; use the OpenCV "
+            "that comes with JetPack (a virtual environment with --system-site-packages)"
+        )
+    number = int(name.removeprefix("csi://"))
+    return cv2.VideoCapture(csi_pipeline(number), cv2.CAP_GSTREAMER)
+
+
+def _nothing_there(number: int | str, what: str) -> str:
     nodes = camera_nodes()
     have = f"there is {', '.join(nodes)}" if nodes else "there is no /dev/video* at all"
     advice = "close other programs that use it and check your permissions (group video)"

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar, runtime_checkable
 
-from rt_gait.errors import SourceOpenError, UsageError
+from rt_gait.errors import SourceLostError, SourceOpenError, UsageError
 from rt_gait.types import Frame
 
 MAX_FRAME_PX = 8192 * 4096
@@ -46,6 +46,16 @@ class SourceInfo:
     """Frames the container declares, or pictures in a folder; an estimate; None when unknown."""
 
 
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """A live source went away or came back."""
+
+    state: str
+    """``reconnecting`` or ``online``."""
+    detail: str | None
+    """Why, in one line without addresses' secrets."""
+
+
 @runtime_checkable
 class Source(Protocol):
     """Something that gives frames."""
@@ -67,6 +77,16 @@ class Source(Protocol):
             DamagedInputError: the file ends before it should; raised after the last good frame.
             SourceLostError: a camera stopped giving frames.
         """
+
+    @property
+    def reconnects(self) -> int:
+        """Times a live source came back so far."""
+
+    def take_changes(self) -> list[SourceChange]:
+        """Return what happened to a live source since the last call; from any thread."""
+
+    def interrupt(self) -> None:
+        """Make a live source that waits for a camera give None soon; from any thread."""
 
     def close(self) -> None:
         """Let go of the file or device; may be called twice. Reading then gives None."""
@@ -107,6 +127,18 @@ class BaseSource(ABC):
     def read(self) -> Frame | None:
         """Return the next frame, or None at the end; see :class:`Source`."""
 
+    @property
+    def reconnects(self) -> int:
+        """Times a live source came back so far."""
+        return 0
+
+    def take_changes(self) -> list[SourceChange]:
+        """Return what happened to a live source since the last call; from any thread."""
+        return []
+
+    def interrupt(self) -> None:  # noqa: B027 - files end a read by themselves
+        """Make a live source that waits for a camera give None soon; from any thread."""
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the file or device; may be called twice."""
@@ -124,30 +156,35 @@ class BaseSource(ABC):
 
 
 def open_source(
-    *, video: Path | None, camera: int | None, frame_rate: float | None = None
+    *,
+    video: Path | None,
+    camera: int | str | None,
+    uri: str | None = None,
+    frame_rate: float | None = None,
 ) -> Source:
-    """Open a video file, a folder of pictures or a camera.
+    """Open a video file, a folder of pictures, a camera of this machine or a network camera.
 
     Args:
         video: A video file, or a folder of pictures taken in natural order.
-        camera: Number of a local camera, 0 upwards. One of ``video`` and ``camera`` is given.
+        camera: Number of a local camera, 0 upwards, ``/dev/videoN``, or ``csi://N``. One of
+            ``video``, ``camera`` and ``uri`` is given.
+        uri: Address of a network camera: ``rtsp://`` or ``http://``.
         frame_rate: Frames per second, 0 < rate <= 1000. Replaces the timestamps of a file by
             index / frame_rate (some recordings carry a wrong rate); the rate of a folder,
             25 without. Not for cameras.
 
     Raises:
         SourceOpenError: the source cannot be opened.
-        UsageError: both or neither source, or a frame rate that cannot be used.
+        UsageError: none or several sources, or a frame rate or an address that cannot be used.
     """
-    if (video is None) == (camera is None):
-        raise UsageError("expected one source, a video or a camera; give exactly one of the two")
+    if sum(given is not None for given in (video, camera, uri)) != 1:
+        raise UsageError("expected one source; give exactly one of video, camera and stream")
     if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
         raise UsageError(f"expected a frame rate above 0, got {frame_rate}; give frames per second")
     if frame_rate is not None and frame_rate > MAX_FRAME_RATE:
         raise UsageError(f"expected a frame rate of at most {MAX_FRAME_RATE:g}, got {frame_rate}")
-    if camera is not None:
-        return _open_camera(camera, frame_rate)
-    assert video is not None  # noqa: S101 - one of the two is set, checked above
+    if video is None:
+        return _open_live(camera, uri, frame_rate)
     if video.is_dir():
         from rt_gait.video.folder import ImageFolder
 
@@ -158,16 +195,24 @@ def open_source(
     return VideoFile(video, frame_rate=frame_rate)
 
 
-def _open_camera(camera: int, frame_rate: float | None) -> Source:
-    if camera < 0:
-        raise UsageError(f"expected a camera number of 0 or more, got {camera}")
+def _open_live(camera: int | str | None, uri: str | None, frame_rate: float | None) -> Source:
     if frame_rate is not None:
         raise UsageError(
             "a frame rate is for recordings; a camera keeps its own time: leave it out"
         )
-    from rt_gait.video.device import CameraDevice
+    from rt_gait.video.live import LiveSource
 
-    return CameraDevice(camera)
+    if uri is not None:
+        from rt_gait.video.network import NetworkStream
+        from rt_gait.video.uri import check_uri
+
+        address = check_uri(uri)
+        return LiveSource(lambda: NetworkStream(address))
+    from rt_gait.video.device import CameraDevice, parse_camera
+
+    assert camera is not None  # noqa: S101 - one of the two is set, checked above
+    device = parse_camera(camera)
+    return LiveSource(lambda: CameraDevice(device))
 
 
 def check_file(path: Path) -> None:
@@ -201,6 +246,15 @@ def check_size(width_px: int, height_px: int, *, path: Path) -> None:
         raise SourceOpenError(
             f"expected pictures of at most {MAX_FRAME_PX / 1e6:.1f} megapixels, got "
             f"{width_px}x{height_px}; scale the video down: {str(path)!r}"
+        )
+
+
+def check_stream_size(width_px: int, height_px: int, *, name: str) -> None:
+    """Raise SourceLostError when pictures of a stream are larger than ``MAX_FRAME_PX``."""
+    if width_px * height_px > MAX_FRAME_PX:
+        raise SourceLostError(
+            f"expected pictures of at most {MAX_FRAME_PX / 1e6:.1f} megapixels, got "
+            f"{width_px}x{height_px}; choose a smaller stream of the camera: {name}"
         )
 
 

@@ -1,0 +1,224 @@
+"""A camera that is never given up: watched for stalls, and connected again for ever.
+
+Each connection is read by a thread of its own, since a read may hang whatever time-outs it was
+given: one that stalls is left behind with its thread and its capture, and a new one is made.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rt_gait.errors import RtGaitError, SourceOpenError
+from rt_gait.types import Frame
+from rt_gait.video.mailbox import BoundedQueue
+from rt_gait.video.source import BaseSource, Source, SourceChange, SourceInfo
+
+STALL_SECS = 5.0
+"""A camera that gives nothing for so long is lost."""
+CONNECT_SECS = 15.0
+"""From the start of a connection to its first picture; FFmpeg's own limits come before."""
+BACKOFF_SECS = (1.0, 30.0)
+"""First and longest wait before a connection; it doubles in between."""
+JITTER = 0.2
+"""Share by which a wait varies, so that cameras lost together do not come back together."""
+MAX_LEFT_BEHIND = 4
+"""Captures that hang; with more, no further one is made until one of them ends."""
+
+
+def backoff_secs(failures: int, chance: float) -> float:
+    """Return the wait before another connection.
+
+    Args:
+        failures: Connections that failed since a picture came, 0 upwards.
+        chance: 0 to 1, evenly distributed.
+    """
+    shortest, longest = BACKOFF_SECS
+    wait_secs: float = min(shortest * 2.0 ** min(failures, 30), longest)
+    return wait_secs * (1 - JITTER + 2 * JITTER * chance)
+
+
+class LiveSource(BaseSource):
+    """Frames of one connection after another; each begins a new epoch.
+
+    Args:
+        open_once: Makes a connection: a source that ends, or raises, when the camera is lost.
+        name: What the camera is called; its connection's name without.
+
+    Raises:
+        SourceOpenError: the first connection fails: a wrong address should be told at once.
+    """
+
+    def __init__(self, open_once: Callable[[], Source], *, name: str | None = None) -> None:
+        self._open_once = open_once
+        self._interrupted = threading.Event()
+        self._wanted = threading.Event()
+        self._changes: deque[SourceChange] = deque(maxlen=64)
+        self._left_behind: list[_Connection] = []
+        self._errors_before = self._failures = self._connections = 0
+        self._index = self._epoch = self._base_epoch = -1
+        self._time_secs = self._base_secs = 0.0
+        self._start_secs: float | None = None
+        self._connection: _Connection | None = self._connect()
+        info = self._connection.wait_until_open(CONNECT_SECS)
+        super().__init__(info if name is None else replace(info, name=name))
+
+    @property
+    def decode_errors(self) -> int:
+        """Pictures that could not be decoded so far and were left out."""
+        current = self._connection
+        return self._errors_before + (0 if current is None else current.decode_errors)
+
+    @property
+    def reconnects(self) -> int:
+        """Times the camera came back."""
+        return max(self._connections - 1, 0)
+
+    def take_changes(self) -> list[SourceChange]:
+        """Return what happened to the camera since the last call; from any thread."""
+        changes = []
+        while self._changes:
+            changes.append(self._changes.popleft())
+        return changes
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame, however long the camera is away; None after ``interrupt``.
+
+        Raises:
+            Exception: a defect; a camera that fails is tried again.
+        """
+        self._wanted.set()
+        while not self._interrupted.is_set():
+            connection = self._connection
+            if connection is None:
+                self._reconnect()
+                continue
+            limit_secs = STALL_SECS if connection.counted else CONNECT_SECS
+            try:
+                frame = connection.box.get(limit_secs)
+            except TimeoutError:
+                self._lose(connection, f"no picture for {limit_secs:.0f} s")
+            except RtGaitError as error:
+                self._lose(connection, str(error))
+            else:
+                if frame is not None:
+                    return self._number(connection, frame)
+                self._lose(connection, "the stream ended")
+        return None
+
+    def interrupt(self) -> None:
+        """End a read that waits, and all that follow; from any thread."""
+        self._interrupted.set()
+        connection = self._connection
+        if connection is not None:
+            connection.leave()
+
+    def close(self) -> None:
+        """Let go of the camera; a capture that hangs closes itself when it wakes up."""
+        self.interrupt()
+
+    def _connect(self) -> _Connection:
+        return _Connection(self._open_once, self._wanted)
+
+    def _reconnect(self) -> None:
+        """Wait, and make a new connection unless too many hang."""
+        if self._interrupted.wait(backoff_secs(self._failures, random.random())):  # noqa: S311
+            return
+        self._failures += 1
+        self._left_behind = [left for left in self._left_behind if left.alive]
+        if len(self._left_behind) < MAX_LEFT_BEHIND:
+            self._connection = self._connect()
+            if self._interrupted.is_set():  # it may have come just before
+                self._connection.leave()
+
+    def _lose(self, connection: _Connection, why: str) -> None:
+        connection.leave()
+        self._errors_before += connection.decode_errors
+        self._left_behind.append(connection)
+        self._connection = None
+        if connection.counted or self._connections == 0:
+            self._changes.append(SourceChange("reconnecting", why))
+
+    def _number(self, connection: _Connection, frame: Frame) -> Frame:
+        """Continue index, time and epoch over the connections."""
+        if not connection.counted:
+            self._begin(connection, frame)
+        self._index += 1
+        self._epoch = max(self._epoch, self._base_epoch + frame.epoch)
+        self._time_secs = max(self._time_secs, self._base_secs + frame.time_secs)
+        return Frame(frame.image_bgr, self._index, self._time_secs, self._epoch)
+
+    def _begin(self, connection: _Connection, frame: Frame) -> None:
+        """Place the first frame of a connection: times keep their real distance."""
+        now_secs = time.monotonic()
+        if self._start_secs is None:
+            self._start_secs = now_secs
+        at_secs = max(now_secs - self._start_secs, self._time_secs)
+        self._base_secs = at_secs - frame.time_secs
+        self._base_epoch = self._epoch + 1 - frame.epoch
+        connection.counted = True
+        if self._connections or self._failures:
+            self._changes.append(SourceChange("online", None))
+        self._connections += 1
+        self._failures = 0
+
+
+@dataclass(eq=False)
+class _Connection:
+    """A capture and the thread that reads it, until it fails or is left."""
+
+    open_once: Callable[[], Source]
+    wanted: threading.Event
+    """Set once frames are wanted: those before it, while models load, are let go."""
+    counted: bool = False
+    """Whether a frame of it has been handed on."""
+
+    def __post_init__(self) -> None:
+        self.box = BoundedQueue(2)
+        self._opened = threading.Event()
+        self._left = threading.Event()
+        self._info: SourceInfo | None = None
+        self._error: Exception | None = None
+        self._source: Source | None = None
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def decode_errors(self) -> int:
+        return 0 if self._source is None else self._source.decode_errors
+
+    def wait_until_open(self, limit_secs: float) -> SourceInfo:
+        """Return what the source is, or raise why it cannot be opened."""
+        if not self._opened.wait(limit_secs):
+            self.leave()
+            raise SourceOpenError(f"the camera gave no picture within {limit_secs:.0f} s")
+        if self._info is None:
+            assert self._error is not None  # noqa: S101 - one of the two is set
+            raise self._error
+        return self._info
+
+    def leave(self) -> None:
+        """Have the thread close the source when it next can; nothing waits for that."""
+        self._left.set()
+        self.box.stop()
+
+    def _run(self) -> None:
+        try:
+            with self.open_once() as source:
+                self._source, self._info = source, source.info
+                self._opened.set()
+                while not self._left.is_set() and (frame := source.read()) is not None:
+                    if self.wanted.is_set() and not self.box.put(frame):
+                        break
+        except Exception as caught:  # handed to the reader, which reports or raises it
+            self._error = caught
+        self._opened.set()
+        self.box.close(self._error)
