@@ -85,22 +85,30 @@ def until(true: Callable[[], bool], secs: float = 20) -> None:
 
 
 class Running:
-    """A publisher in a thread, whose back-off is cut short."""
+    """A publisher in a thread, whose back-off is cut short, or ends when ``again`` is set."""
 
-    def __init__(self, log: Path, receiver: Any) -> None:
+    def __init__(self, log: Path, receiver: Any, again: threading.Event | None = None) -> None:
         self.told: list[str] = []
         self._stop = threading.Event()
+        self._again = again
         self.publisher = Publisher(
             Spool(log, log.with_name("place")),
             receiver,
-            wait=lambda secs: self._stop.wait(min(secs, 0.1)),
+            wait=self._wait,
             tell=self.told.append,
         )
         self._thread = threading.Thread(target=self.publisher.run)
         self._thread.start()
 
+    def _wait(self, secs: float) -> bool:
+        if self._again:
+            self._again.wait()
+        return self._stop.wait(min(secs, 0.1))
+
     def stop(self) -> None:
         self._stop.set()
+        if self._again:
+            self._again.set()
         self._thread.join(30)
         assert not self._thread.is_alive()
 
@@ -114,9 +122,10 @@ def in_order_once_repeats_are_left_out(events: list[dict[str, Any]]) -> list[int
 
 @needs_broker
 def test_r20_ten_thousand_events_survive_a_broker_that_is_away(tmp_path: Path) -> None:
-    made, log = Broker(tmp_path), tmp_path / "e.jsonl"
+    made, log, listening = Broker(tmp_path), tmp_path / "e.jsonl", threading.Event()
     with EventLog(log, rotation=Rotation(max_bytes=500_000)) as writer:
-        running = Running(log, Mqtt(parse_address(made.url("site"), ("mqtt",)), timeout_secs=5))
+        mqtt = Mqtt(parse_address(made.url("site"), ("mqtt",)), timeout_secs=5)
+        running = Running(log, mqtt, again=listening)
         try:
             before = _rss_bytes()
             writer.write(event(i) for i in range(10_000))
@@ -125,6 +134,7 @@ def test_r20_ten_thousand_events_survive_a_broker_that_is_away(tmp_path: Path) -
             grown = _rss_bytes() - before
             made.start()
             listener = Listener(made.port)
+            listening.set()
             until(lambda: running.publisher.sent == 10_000, 60)
             until(lambda: len(set(e["id"] for e in listener.events())) == 10_000, 60)
         finally:

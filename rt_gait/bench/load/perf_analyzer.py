@@ -57,7 +57,8 @@ def find(program: str) -> tuple[Path, str]:
         raise UsageError(f"cannot run perf_analyzer ({error}): {path}") from error
     said = " ".join((done.stdout + done.stderr).split())
     version = re.search(r"Version (\d+)\.(\d+)\.(\d+)", said)
-    if version is None or version[1] != _KNOWN:
+    # A build without a release, as some of 2.60, calls itself 0.0.0.
+    if version is None or version[1] not in (_KNOWN, "0"):
         raise UsageError(
             f"expected perf_analyzer {_KNOWN}.x, which says so with --version; got "
             f"{said[:100]!r}: {path}"
