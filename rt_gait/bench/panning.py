@@ -11,22 +11,18 @@ costs a frame in processor time.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from rt_gait.assembly import DETECTOR_MIN_SCORE
+from rt_gait.bench.people import people_in, video_parser
 from rt_gait.bench.scores import Raw, figures, score
 from rt_gait.bench.tracking import format_table
-from rt_gait.detect.detector import open_detector
 from rt_gait.errors import RtGaitError
-from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.camera import CameraMotion
 from rt_gait.track.mot import IntArray, TrackBoxes, read_ground_truth
 from rt_gait.track.sort import SortTracker
@@ -139,18 +135,12 @@ def _boxes(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> TrackBoxe
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rt_gait.bench.panning", description=__doc__)
-    parser.add_argument("--video", type=Path, required=True)
-    parser.add_argument("--gt", type=Path, required=True, metavar="FILE", help="MOT15 gt.txt")
-    parser.add_argument("--fps", type=float, help="frame rate, where the file's is wrong")
+    parser = video_parser("panning", __doc__)
     asked = parser.parse_args(argv)
     try:
         truth = read_ground_truth(asked.gt)
-        detector = open_detector(
-            "person_seg", models_dir=default_models_dir(), min_score=DETECTOR_MIN_SCORE
-        )
         with open_source(video=asked.video, camera=None, frame_rate=asked.fps) as source:
-            seen = [(f, detector.detect(f.image_bgr)) for f in iter(source.read, None)]
+            seen = list(people_in(source))
             rate_hz = float(source.info.frame_rate or 25)
         spent_ms: list[float] = []
         for name, sway in SWAYS.items():

@@ -24,12 +24,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rt_gait.assembly import DETECTOR_MIN_SCORE
+from rt_gait.bench.people import people_in
 from rt_gait.bench.scores import Raw, combine, figures, score
 from rt_gait.bench.tracking import format_table
-from rt_gait.detect.detector import open_detector
 from rt_gait.errors import RtGaitError, SourceOpenError, UsageError
-from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import TrackBoxes, read_detections, read_ground_truth
 from rt_gait.track.sort import Habits, SortTracker
 from rt_gait.types import Detections, FloatArray
@@ -87,12 +85,11 @@ def load_mot15(folder: Path) -> list[Clip]:
 
 def detect(video: Path, gt: Path, *, frame_rate: float | None, detector: str) -> Clip:
     """Find the people of a video with our segmenter."""
-    found = open_detector(detector, models_dir=default_models_dir(), min_score=DETECTOR_MIN_SCORE)
     times, detections = [], []
     with open_source(video=video, camera=None, frame_rate=frame_rate) as source:
-        while (frame := source.read()) is not None:
+        for frame, people in people_in(source, detector):
             times.append(frame.time_secs)
-            detections.append(found.detect(frame.image_bgr))
+            detections.append(people)
         rate = float(source.info.frame_rate or 25)
     return Clip(video.name, rate, times, detections, read_ground_truth(gt))
 

@@ -11,20 +11,17 @@ of both kinds from a similarity on.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from rt_gait.assembly import DETECTOR_MIN_SCORE
 from rt_gait.bench.halves import person_of
+from rt_gait.bench.people import people_in, video_parser
 from rt_gait.bench.scores import rows_by_frame
 from rt_gait.bench.stitching import run
-from rt_gait.detect.detector import open_detector
 from rt_gait.errors import RtGaitError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.serving.repository import default_models_dir
@@ -110,21 +107,14 @@ def _after(track: Followed, start_secs: float, span_secs: float) -> tuple[Walk, 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the shares; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rt_gait.bench.same_walk", description=__doc__)
-    parser.add_argument("--video", type=Path, required=True)
-    parser.add_argument("--gt", type=Path, required=True, metavar="FILE", help="MOT15 gt.txt")
-    parser.add_argument("--fps", type=float, help="frame rate, where the file's is wrong")
+    parser = video_parser("same_walk", __doc__)
     parser.add_argument("--model", default="gait3d")
     asked = parser.parse_args(argv)
     try:
         truth = read_ground_truth(asked.gt)
         embedder = OnnxGaitEmbedder(gait_model_info(default_models_dir(), asked.model))
-        detector = open_detector(
-            "person_seg", models_dir=default_models_dir(), min_score=DETECTOR_MIN_SCORE
-        )
         with open_source(video=asked.video, camera=None, frame_rate=asked.fps) as source:
-            seen = ((f, detector.detect(f.image_bgr)) for f in iter(source.read, None))
-            tracks = followed(run(embedder, seen, None), truth)
+            tracks = followed(run(embedder, people_in(source), None), truth)
     except RtGaitError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

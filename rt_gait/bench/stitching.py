@@ -13,22 +13,20 @@ the numbers known in the end.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import tee
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from rt_gait.assembly import DETECTOR_MIN_SCORE, NOBODY, stitcher
+from rt_gait.assembly import NOBODY, stitcher
 from rt_gait.bench.halves import person_of
+from rt_gait.bench.people import people_in, video_parser
 from rt_gait.bench.scores import Raw, combine, figures, rows_by_frame, score
 from rt_gait.bench.tracking import format_table
-from rt_gait.detect.detector import open_detector
 from rt_gait.errors import RtGaitError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
@@ -167,21 +165,15 @@ def _most(people: Sequence[int | None]) -> int | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the figures; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rt_gait.bench.stitching", description=__doc__)
-    parser.add_argument("--video", type=Path, required=True)
-    parser.add_argument("--gt", type=Path, required=True, metavar="FILE", help="MOT15 gt.txt")
-    parser.add_argument("--fps", type=float, help="frame rate, where the file's is wrong")
+    parser = video_parser("stitching", __doc__)
     parser.add_argument("--model", default="gait3d")
     parser.add_argument("--wall", type=float, nargs=2, action="append", metavar="COLUMN")
     asked = parser.parse_args(argv)
     try:
         truth = read_ground_truth(asked.gt)
         embedder = OnnxGaitEmbedder(gait_model_info(default_models_dir(), asked.model))
-        detector = open_detector(
-            "person_seg", models_dir=default_models_dir(), min_score=DETECTOR_MIN_SCORE
-        )
         with open_source(video=asked.video, camera=None, frame_rate=asked.fps) as source:
-            seen = [(f, detector.detect(f.image_bgr)) for f in iter(source.read, None)]
+            seen = list(people_in(source))
         outcomes = {
             str(wall): Outcome(truth).add(run(embedder, seen, wall))
             for wall in asked.wall or [None]

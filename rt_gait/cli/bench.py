@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -69,6 +69,11 @@ def milliseconds(text: str, flag: str) -> float:
     return found
 
 
+def _server(triton: str | None, tls: bool | None, ca: Path | None) -> dict[str, Any]:
+    """Return the flags of the server as settings."""
+    return {"triton": triton, "triton_tls": tls, "triton_ca": ca}
+
+
 @bench_app.command()
 def load(
     model: Model = None,
@@ -105,8 +110,8 @@ def load(
         numbers(concurrency, "--concurrency"),
         Timing(secs, repeats, warm_up),
     )
-    flags = {"model": model, "triton": triton, "triton_tls": triton_tls, "triton_ca": triton_ca}
-    asked = Asked(config, flags | {"overwrite": overwrite}, processes, energy_meter, out)
+    flags = {"model": model, "overwrite": overwrite} | _server(triton, triton_tls, triton_ca)
+    asked = Asked(config, flags, processes, energy_meter, out)
     raise typer.Exit(_uninterrupted(lambda: load_command(asked, grid, engine, perf_analyzer)))
 
 
@@ -138,8 +143,8 @@ def capacity(
     if min(rates) <= 0:
         raise UsageError(f"--rate should be above 0, not {min(rates):g}")
     wanted = [Wanted(each, milliseconds(p99, "--p99"), most) for each in rates]
-    flags = {"model": model, "triton": triton, "triton_tls": triton_tls, "triton_ca": triton_ca}
-    asked = Asked(config, flags | {"overwrite": overwrite}, processes, energy_meter, out)
+    flags = {"model": model, "overwrite": overwrite} | _server(triton, triton_tls, triton_ca)
+    asked = Asked(config, flags, processes, energy_meter, out)
     timing = Timing(secs, repeats, 1.0)
     raise typer.Exit(_uninterrupted(lambda: capacity_command(asked, wanted, timing)))
 
@@ -170,7 +175,7 @@ def pipeline(
     from rt_gait.cli.bench_pipeline import pipeline_command
 
     flags = {"video": video, "model": model, "gallery": gallery, "detector": detector, "fps": fps}
-    flags |= {"triton": triton, "triton_tls": triton_tls, "triton_ca": triton_ca}
+    flags |= _server(triton, triton_tls, triton_ca)
     crowds = numbers(people, "--people") if people else [] if video else [1, 5, 20]
     raise typer.Exit(
         _uninterrupted(

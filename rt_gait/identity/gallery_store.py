@@ -233,7 +233,7 @@ class Store:
 
     def calibration(self, key: TemplateKey) -> Calibration | None:
         """Return the calibration made with these models, if there is one."""
-        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = 'calibration'"):
+        if not self._has("calibration"):
             return None
         found = self.rows(
             "SELECT known, candidate, fpir, fpir_low, fpir_high, subjects, strangers, slope, "

@@ -30,13 +30,6 @@ def nearest(vectors: FloatArray, templates: Templates, *, leave_out: str) -> Lik
     return Likeness(leave_out, templates.subject_ids[best], float(scores[best]))
 
 
-def of_subject(templates: Templates, subject_id: str) -> FloatArray:
-    """Return the templates [K, D] of a subject."""
-    return np.asarray(
-        templates.vectors[templates.owners == templates.subject_ids.index(subject_id)]
-    )
-
-
 def consistency(vectors: FloatArray) -> FloatArray:
     """Return how alike each of a person's templates [K, D] is to the nearest of the others, [K].
 
@@ -53,7 +46,7 @@ def alike(templates: Templates, least: float) -> list[Likeness]:
     """Return the pairs of subjects of whom one scores ``least`` or more against the other."""
     found = []
     for subject_id in templates.subject_ids:
-        likeness = nearest(of_subject(templates, subject_id), templates, leave_out=subject_id)
+        likeness = nearest(templates.of(subject_id), templates, leave_out=subject_id)
         if likeness is not None and likeness.score >= least:
             found.append(likeness)
     pairs: dict[frozenset[str], Likeness] = {}
@@ -70,7 +63,7 @@ def strays(templates: Templates) -> list[tuple[str, int, str]]:
     """
     found = []
     for subject_id in templates.subject_ids:
-        own = of_subject(templates, subject_id)
+        own = templates.of(subject_id)
         scores = subject_scores(own, templates)
         scores[:, templates.subject_ids.index(subject_id)] = -1.0
         if len(own) < 2 or scores.shape[1] < 2:

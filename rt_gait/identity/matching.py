@@ -35,6 +35,10 @@ class Templates:
     def __len__(self) -> int:
         return len(self.subject_ids)
 
+    def of(self, subject_id: str) -> FloatArray:
+        """Return the vectors [K, D] of one of ``subject_ids``."""
+        return np.asarray(self.vectors[self.owners == self.subject_ids.index(subject_id)])
+
     @staticmethod
     def none() -> Templates:
         """Return the templates of an empty gallery."""

@@ -75,8 +75,8 @@ def search(
 def among_themselves(templates: Templates) -> list[Search]:
     """Return everybody's templates as a stranger's walk to all others; people are subject ids."""
     found = []
-    for number, subject_id in enumerate(templates.subject_ids):
-        own = templates.vectors[templates.owners == number]
+    for subject_id in templates.subject_ids:
+        own = templates.of(subject_id)
         other, _ = search(
             own,
             templates,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rt_gait.identity.inspection import alike, consistency, nearest, of_subject, strays
+from rt_gait.identity.inspection import alike, consistency, nearest, strays
 from rt_gait.identity.matching import Templates
 
 
@@ -21,7 +21,7 @@ APART = templates(("a", [1, 0, 0]), ("a", [1, 0.1, 0]), ("b", [0, 1, 0]), ("b", 
 def test_people_who_are_apart_are_not_odd() -> None:
     assert alike(APART, 0.5) == []
     assert strays(APART) == []
-    likeness = nearest(of_subject(APART, "a"), APART, leave_out="a")
+    likeness = nearest(APART.of("a"), APART, leave_out="a")
     assert likeness is not None
     assert (likeness.other_id, likeness.score) == ("b", pytest.approx(0.05, abs=0.01))
 
@@ -46,7 +46,7 @@ def test_templates_of_somebody_else_are_found() -> None:
 
 def test_a_sole_template_and_a_sole_subject_are_not_odd() -> None:
     sole = templates(("a", [1, 0, 0]))
-    assert consistency(of_subject(sole, "a")).tolist() == [1.0]
-    assert nearest(of_subject(sole, "a"), sole, leave_out="a") is None
+    assert consistency(sole.of("a")).tolist() == [1.0]
+    assert nearest(sole.of("a"), sole, leave_out="a") is None
     assert alike(sole, 0.0) == []
     assert strays(sole) == []
