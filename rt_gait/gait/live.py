@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from rt_gait.errors import ModelError, ServerError
@@ -105,6 +106,8 @@ class LiveGaitEmbedder:
         self._health = Health(service.probe, clock, note)
         self._waiting: dict[int, Window] = {}
         self._flights: list[_Flight] = []
+        self._answered: dict[int, float] = {}
+        """When each track was last answered: whose turn is longest past comes first."""
         self._suspects: Counter[bool] = Counter()
         """Windows of failed requests whose reason is being asked for: was the server slow?"""
         self._most_in_batch = self.info.largest_batch
@@ -156,6 +159,7 @@ class LiveGaitEmbedder:
         for track_id in [i for i in self._waiting if i not in alive]:
             del self._waiting[track_id]
             self.lost[WindowLoss.LATE] += 1
+        self._answered = {i: secs for i, secs in self._answered.items() if i in alive}
         for window in windows:
             self.lost[WindowLoss.REPLACED] += window.track_id in self._waiting
             self._waiting[window.track_id] = window  # in the place of the older one
@@ -165,7 +169,8 @@ class LiveGaitEmbedder:
             room = min(self._allowed - self._under_way, self._most_in_batch)
             if room < 1:
                 return
-            windows = [self._waiting.pop(i) for i in list(self._waiting)[:room]]
+            turns = sorted(self._waiting, key=lambda i: self._answered.get(i, -inf))
+            windows = [self._waiting.pop(i) for i in turns[:room]]
             job = self._network.job(windows)
             self._flights.append(_Flight(windows, job, self._send(next(job)), self._clock()))
 
@@ -186,6 +191,7 @@ class LiveGaitEmbedder:
             if landed is not None:
                 self._adapt(flight)
                 self._flights.remove(flight)
+                self._answered |= dict.fromkeys((w.track_id for w in flight.windows), self._clock())
                 found += landed
         if too_slow:
             self._allowed = max(self._allowed // 2, 1)
