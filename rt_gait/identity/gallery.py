@@ -8,19 +8,19 @@ What is removed, or renamed away, is wiped from the file as well.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 
-import numpy as np
 import numpy.typing as npt
 
 from rt_gait.errors import GalleryError
 from rt_gait.identity.calibration import Calibration
 from rt_gait.identity.consent import Consent
-from rt_gait.identity.exchange import Contents, read_export, write_export
+from rt_gait.identity.exchange import read_export, write_export
+from rt_gait.identity.gallery_calibration import read_calibration, write_calibration
+from rt_gait.identity.gallery_database import Database
 from rt_gait.identity.gallery_errors import shown
 from rt_gait.identity.gallery_file import connect
+from rt_gait.identity.gallery_merge import merge
 from rt_gait.identity.gallery_store import Store
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import (
@@ -43,43 +43,39 @@ class Gallery:
     those that change it raise :class:`OutputError` when it cannot be written.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._store = Store(database)
 
     @classmethod
     def create_or_open(cls, path: str | Path) -> Gallery:
         """Open the gallery for reading and writing; make it (mode 0600) where there is none."""
-        return cls(Store(Path(path), connect(Path(path), create=True)))
+        return cls(Database(Path(path), connect(Path(path), create=True)))
 
     @classmethod
     def open(cls, path: str | Path, *, read_only: bool = False) -> Gallery:
         """Open a gallery that must exist; ``read_only`` needs no right to write."""
-        return cls(Store(Path(path), connect(Path(path), read_only=read_only)))
+        return cls(Database(Path(path), connect(Path(path), read_only=read_only)))
 
     def __enter__(self) -> Gallery:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the file; calling it twice does no harm."""
-        self._store.close()
+        self._database.close()
 
     @property
     def path(self) -> Path:
         """Where the gallery lies."""
-        return self._store.path
+        return self._database.path
 
     @property
     def revision(self) -> int:
         """Number of changes so far: another one means that the templates need loading again."""
-        return int(self._store.rows("SELECT revision FROM state")[0][0])
+        return int(self._database.rows("SELECT revision FROM state")[0][0])
 
     @property
     def key(self) -> TemplateKey | None:
@@ -110,14 +106,10 @@ class Gallery:
         Raises:
             GalleryError: name or vectors refused, or other models than the gallery's.
         """
-        name, rows, note, now = (
-            check_name(name),
-            unit_vectors(vectors),
-            clean_source(source),
-            utc_now(),
-        )
+        name, rows = check_name(name), unit_vectors(vectors)
+        note, now = clean_source(source), utc_now()
         records = tuple(TemplateRecord(new_template_id(), row, note, now) for row in rows)
-        with self._store.change():
+        with self._database.change():
             self._store.check_fit(key, rows.shape[1])
             held = self._store.subject_id(name)
             subject_id = held or self._store.unused_subject_id()
@@ -127,7 +119,7 @@ class Gallery:
 
     def subjects(self) -> list[SubjectSummary]:
         """Return everybody enrolled, by name."""
-        rows = self._store.rows(
+        rows = self._database.rows(
             "SELECT subject_id, name, count(template_id), subjects.created_at FROM subjects "
             "LEFT JOIN templates USING (subject_id) GROUP BY subject_id ORDER BY name"
         )
@@ -135,7 +127,7 @@ class Gallery:
 
     def names(self) -> dict[str, str]:
         """Return subject id to name."""
-        return dict(self._store.rows("SELECT subject_id, name FROM subjects ORDER BY subject_id"))
+        return self._store.names()
 
     def find(self, name: str) -> str:
         """Return the subject id of a person; GalleryError if nobody has the name."""
@@ -149,14 +141,14 @@ class Gallery:
                 has to wait, as for :meth:`remove`.
         """
         name, new_name = check_name(name), check_name(new_name)
-        with self._store.change(wiping=True):
+        with self._database.change(wiping=True):
             subject_id = self._enrolled(name)
             if self._store.subject_id(new_name) not in (None, subject_id):
                 raise GalleryError(
                     f"{new_name!r} is enrolled already; choose another name: {shown(self.path)}"
                 )
             if new_name != name:
-                self._store.execute(
+                self._database.execute(
                     "UPDATE subjects SET name = ? WHERE subject_id = ?", new_name, subject_id
                 )
 
@@ -167,9 +159,9 @@ class Gallery:
             GalleryError: nobody has the name; or the person is removed, but the wiping has to
                 wait until the gallery is next opened, because another program reads it.
         """
-        with self._store.change(wiping=True):
+        with self._database.change(wiping=True):
             subject_id = self._enrolled(check_name(name))
-            self._store.execute("DELETE FROM subjects WHERE subject_id = ?", subject_id)
+            self._database.execute("DELETE FROM subjects WHERE subject_id = ?", subject_id)
 
     def templates(self, key: TemplateKey) -> Templates:
         """Return all templates, ready to compare, subjects by id; none from an empty gallery.
@@ -179,31 +171,22 @@ class Gallery:
         Raises:
             GalleryError: they were made by other models than ``key`` says.
         """
-        with self._store.reading():
+        with self._database.reading():
             self._store.check_fit(key)
-            rows = self._store.rows(
-                "SELECT subject_id, vector FROM templates ORDER BY subject_id, template_id"
-            )
-            gone = self.expired()
-        rows = [row for row in rows if row[0] not in gone]
-        if not rows:
-            return Templates.none()
-        subject_ids, owners = np.unique([row[0] for row in rows], return_inverse=True)
-        vectors = self._store.vectors([row[1] for row in rows], [row[0] for row in rows])
-        return Templates(tuple(subject_ids.tolist()), owners.astype(np.int64), vectors)
+            return self._store.templates(without=self.expired())
 
     def calibration(self, key: TemplateKey) -> Calibration | None:
         """Return the thresholds found for this gallery with these models; None if there are none.
 
         They are of the people who were enrolled then.
         """
-        return self._store.calibration(key)
+        return read_calibration(self._database, key)
 
     def set_calibration(self, key: TemplateKey, found: Calibration) -> None:
         """Keep thresholds in the gallery, in the place of those before."""
-        with self._store.change():
+        with self._database.change():
             self._store.check_fit(key)
-            self._store.write_calibration(key, found)
+            write_calibration(self._database, key, found)
 
     def consents(self) -> dict[str, Consent]:
         """Return subject id to consent, of those who gave one."""
@@ -232,7 +215,7 @@ class Gallery:
         """
         if self.encrypted:
             raise GalleryError(f"the gallery is encrypted already: {shown(self.path)}")
-        with self._store.change(wiping=True):
+        with self._database.change(wiping=True):
             self._store.encrypt()
 
     def export(self, path: str | Path) -> None:
@@ -256,38 +239,8 @@ class Gallery:
                 belongs to another person here. Nothing has been taken in then.
         """
         contents = read_export(Path(path))
-        with self._store.change():
-            return self._merge(contents)
-
-    def _merge(self, contents: Contents) -> int:
-        if contents.key is None:
-            return 0
-        self._store.check_fit(contents.key, len(contents.subjects[0].templates[0].vector))
-        names = self.names()
-        owners = dict(self._store.rows("SELECT template_id, subject_id FROM templates"))
-        taken = set(names.values())
-        added = 0
-        for subject in contents.subjects:
-            new = subject.subject_id not in names
-            if new and subject.name in taken:
-                raise GalleryError(
-                    f"{subject.name!r} is somebody else here; rename one of the two and import "
-                    f"again, nothing was imported: {shown(self.path)}"
-                )
-            if any(
-                owners.get(t.template_id, subject.subject_id) != subject.subject_id
-                for t in subject.templates
-            ):
-                raise GalleryError(
-                    f"a template of {subject.name!r} belongs to somebody else here; the export "
-                    f"does not fit this gallery, nothing was imported: {shown(self.path)}"
-                )
-            missing = tuple(t for t in subject.templates if t.template_id not in owners)
-            kept = subject.consent if new else None
-            record = replace(subject, templates=missing, consent=kept)
-            self._store.insert(record, contents.key, new=new)
-            added += len(missing)
-        return added
+        with self._database.change():
+            return merge(self._store, self.path, contents)
 
     def _enrolled(self, name: str) -> str:
         subject_id = self._store.subject_id(name)

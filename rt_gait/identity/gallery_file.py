@@ -47,21 +47,6 @@ SCHEMA = (
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
-CALIBRATION = """CREATE TABLE IF NOT EXISTS calibration (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    model_key TEXT NOT NULL,
-    segmenter_key TEXT NOT NULL,
-    known REAL NOT NULL,
-    candidate REAL NOT NULL,
-    fpir REAL NOT NULL,
-    fpir_low REAL NOT NULL,
-    fpir_high REAL NOT NULL,
-    subjects INTEGER NOT NULL,
-    strangers INTEGER NOT NULL,
-    slope REAL,
-    offset REAL)"""
-"""Made when a gallery is first calibrated; galleries without it are of the same schema."""
-
 
 def connect(path: Path, *, read_only: bool = False, create: bool = False) -> sqlite3.Connection:
     """Return a connection to a sound gallery at ``path``.

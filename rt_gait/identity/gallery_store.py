@@ -1,24 +1,19 @@
-"""The statements behind the gallery: rows in, rows out, one transaction for each change."""
+"""The statements behind the gallery: people and templates in, people and templates out."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import groupby
-from math import isfinite
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rt_gait.errors import GalleryError
 from rt_gait.identity import consent, sealing
-from rt_gait.identity.calibration import Calibration, Odds
 from rt_gait.identity.consent import Consent
 from rt_gait.identity.exchange import Contents
-from rt_gait.identity.gallery_errors import damaged, shown, told_plainly
-from rt_gait.identity.gallery_file import CALIBRATION, KEEPING_VERSION, scrub
+from rt_gait.identity.gallery_database import Database
+from rt_gait.identity.gallery_errors import damaged, shown
+from rt_gait.identity.gallery_file import KEEPING_VERSION
+from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import (
     SubjectRecord,
     TemplateKey,
@@ -33,65 +28,17 @@ NORM_ERROR_MAX = 1e-3
 
 
 class Store:
-    """A gallery's open connection and the statements on it."""
+    """The statements on a gallery; those that write run inside ``Database.change``."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._seal: Seal | None = None
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def rows(self, query: str, *values: object) -> list[Any]:
-        """Return all rows of a query."""
-        with told_plainly(self.path):
-            return self._connection.execute(query, values).fetchall()
-
-    def execute(self, statement: str, *values: object) -> None:
-        """Run a statement inside :meth:`change`."""
-        self._connection.execute(statement, values)
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Make the queries in the block see one state of the gallery."""
-        with told_plainly(self.path):
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._connection.execute("ROLLBACK")
-
-    @contextmanager
-    def change(self, *, wiping: bool = False) -> Iterator[None]:
-        """Make the block one transaction that raises the revision if it changes anything.
-
-        Args:
-            wiping: the old content must not be left in the file. The debt is part of the
-                transaction, so that the next opening pays it if this program dies first.
-        """
-        with told_plainly(self.path, writing=True):
-            self._connection.execute("BEGIN IMMEDIATE")
-            before = self._connection.total_changes
-            try:
-                yield
-                changed = self._connection.total_changes > before
-                if changed:
-                    self._connection.execute(
-                        "UPDATE state SET revision = revision + 1, unscrubbed = unscrubbed OR ?",
-                        (wiping,),
-                    )
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-        if wiping and changed:
-            scrub(self._connection, self.path)
 
     def key_and_dimension(self) -> tuple[TemplateKey | None, int]:
         """Return what all templates have in common; None and 0 without templates."""
-        found = self.rows("SELECT model_key, segmenter_key, length(vector) FROM templates LIMIT 1")
+        found = self._database.rows(
+            "SELECT model_key, segmenter_key, length(vector) FROM templates LIMIT 1"
+        )
         if not found:
             return None, 0
         model, segmenter, size = found[0]
@@ -101,7 +48,7 @@ class Store:
     @property
     def sealed(self) -> bool:
         """Whether the templates are encrypted."""
-        return bool(self._has("sealed"))
+        return self._database.has("sealed")
 
     def seal(self) -> Seal | None:
         """Return what opens the templates, None where they are not encrypted.
@@ -114,10 +61,10 @@ class Store:
             return None
         if self._seal is None:
             seal = Seal()
-            proofs = self.rows("SELECT proof FROM sealed")
+            proofs = self._database.rows("SELECT proof FROM sealed")
             if len(proofs) != 1 or not seal.proves(proofs[0][0]):
                 raise GalleryError(
-                    f"the gallery was encrypted with another key: {shown(self.path)}"
+                    f"the gallery was encrypted with another key: {shown(self._database.path)}"
                 )
             self._seal = seal
         return self._seal
@@ -125,35 +72,32 @@ class Store:
     def encrypt(self) -> None:
         """Encrypt every template, inside :meth:`change`."""
         seal = Seal()
-        self._connection.execute(sealing.TABLE)
-        self._connection.execute(f"PRAGMA user_version = {KEEPING_VERSION}")
-        self.execute("INSERT INTO sealed VALUES (1, ?)", seal.proof())
-        for template_id, owner, vector in self.rows(
+        self._database.execute(sealing.TABLE)
+        self._database.execute(f"PRAGMA user_version = {KEEPING_VERSION}")
+        self._database.execute("INSERT INTO sealed VALUES (1, ?)", seal.proof())
+        for template_id, owner, vector in self._database.rows(
             "SELECT template_id, subject_id, vector FROM templates"
         ):
             closed = seal.close(vector, owner)
-            self.execute(
+            self._database.execute(
                 "UPDATE templates SET vector = ? WHERE template_id = ?", closed, template_id
             )
 
     def set_consent(self, subject_id: str, given: Consent) -> None:
         """Note a consent in the place of the one before, inside :meth:`change`."""
-        self._connection.execute(consent.TABLE)
-        self._connection.execute(f"PRAGMA user_version = {KEEPING_VERSION}")
-        self.execute(
+        self._database.execute(consent.TABLE)
+        self._database.execute(f"PRAGMA user_version = {KEEPING_VERSION}")
+        self._database.execute(
             "INSERT OR REPLACE INTO consents VALUES (?, ?, ?)",
             *(subject_id, given.reference, given.expires),
         )
 
     def consents(self) -> dict[str, Consent]:
         """Return subject id to consent, of those who have one."""
-        if not self._has("consents"):
+        if not self._database.has("consents"):
             return {}
-        rows = self.rows("SELECT subject_id, reference, expires FROM consents")
+        rows = self._database.rows("SELECT subject_id, reference, expires FROM consents")
         return {subject_id: Consent(reference, expires) for subject_id, reference, expires in rows}
-
-    def _has(self, table: str) -> bool:
-        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = ?", table))
 
     def check_fit(self, key: TemplateKey, dimension: int | None = None) -> None:
         """Raise GalleryError unless the gallery is empty or of that key and dimension."""
@@ -164,37 +108,47 @@ class Store:
             raise GalleryError(
                 f"the gallery was made with model {held.model} and segmenter {held.segmenter}; "
                 f"this run uses {key.model} and {key.segmenter}; {_advice(held, key)}, or enrol "
-                f"again into another gallery file: {shown(self.path)}"
+                f"again into another gallery file: {shown(self._database.path)}"
             )
         if dimension is not None and dimension != held_dimension:
             raise GalleryError(
                 f"the gallery holds templates of {held_dimension} numbers, these have {dimension}; "
-                f"use the model that the gallery was made with: {shown(self.path)}"
+                f"use the model that the gallery was made with: {shown(self._database.path)}"
             )
 
     def subject_id(self, name: str) -> str | None:
         """Return whose name it is, None if nobody's."""
-        found = self.rows("SELECT subject_id FROM subjects WHERE name = ?", name)
+        found = self._database.rows("SELECT subject_id FROM subjects WHERE name = ?", name)
         return str(found[0][0]) if found else None
+
+    def names(self) -> dict[str, str]:
+        """Return subject id to name."""
+        return dict(
+            self._database.rows("SELECT subject_id, name FROM subjects ORDER BY subject_id")
+        )
+
+    def template_owners(self) -> dict[str, str]:
+        """Return template id to subject id."""
+        return dict(self._database.rows("SELECT template_id, subject_id FROM templates"))
 
     def unused_subject_id(self) -> str:
         """Return a pseudonym nobody has; two of 40 random bits meet once in a long while."""
         while True:
             subject_id = new_subject_id()
-            if not self.rows("SELECT 1 FROM subjects WHERE subject_id = ?", subject_id):
+            if not self._database.rows("SELECT 1 FROM subjects WHERE subject_id = ?", subject_id):
                 return subject_id
 
     def insert(self, subject: SubjectRecord, key: TemplateKey, *, new: bool) -> None:
         """Add the subject, if new, and its templates."""
         if new:
-            self.execute(
+            self._database.execute(
                 "INSERT INTO subjects VALUES (?, ?, ?)",
                 *(subject.subject_id, subject.name, subject.created_at),
             )
         if subject.consent is not None:
             self.set_consent(subject.subject_id, subject.consent)
         seal = self.seal()
-        self._connection.executemany(
+        self._database.execute_many(
             "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
@@ -206,68 +160,46 @@ class Store:
             ],
         )
 
-    def vectors(self, blobs: list[bytes], owners: list[str]) -> FloatArray:
+    def _vectors(self, blobs: list[bytes], owners: list[str]) -> FloatArray:
         """Return stored vectors as [M, D] float32, M at least 1; GalleryError if damaged."""
         seal = self.seal()
         if seal is not None:
             blobs = [seal.open(blob, own) for blob, own in zip(blobs, owners, strict=True)]
         size = len(blobs[0])
         if not size or any(len(blob) != size for blob in blobs):
-            raise damaged(self.path, "templates of different lengths")
+            raise damaged(self._database.path, "templates of different lengths")
         vectors = np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), -1).astype(np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
             errors = np.abs(np.linalg.norm(vectors, axis=1) - 1)
         if not (errors <= NORM_ERROR_MAX).all():
-            raise damaged(self.path, "a template is not of unit norm")
+            raise damaged(self._database.path, "a template is not of unit norm")
         return vectors
 
-    def write_calibration(self, key: TemplateKey, found: Calibration) -> None:
-        """Put a calibration in the place of the one before."""
-        self.execute(CALIBRATION)
-        self.execute(
-            "INSERT OR REPLACE INTO calibration VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(key.model, key.segmenter, found.known, found.candidate, found.fpir),
-            *(found.fpir_low, found.fpir_high, found.subjects, found.strangers),
-            *((None, None) if found.odds is None else (found.odds.slope, found.odds.offset)),
+    def templates(self, *, without: set[str]) -> Templates:
+        """Return all templates but those of the subjects ``without``, subjects by id."""
+        rows = self._database.rows(
+            "SELECT subject_id, vector FROM templates ORDER BY subject_id, template_id"
         )
-
-    def calibration(self, key: TemplateKey) -> Calibration | None:
-        """Return the calibration made with these models, if there is one."""
-        if not self._has("calibration"):
-            return None
-        found = self.rows(
-            "SELECT known, candidate, fpir, fpir_low, fpir_high, subjects, strangers, slope, "
-            "offset FROM calibration WHERE model_key = ? AND segmenter_key = ?",
-            *(key.model, key.segmenter),
-        )
-        if not found:
-            return None
-        *numbers, slope, offset = found[0]
-        if not all(isinstance(n, (int, float)) and isfinite(n) for n in numbers):
-            raise damaged(self.path, "its calibration is not of numbers")
-        known, candidate, fpir, low, high, subjects, strangers = numbers
-        return Calibration(
-            known=known,
-            candidate=candidate,
-            fpir=fpir,
-            fpir_low=low,
-            fpir_high=high,
-            subjects=subjects,
-            strangers=strangers,
-            odds=None if slope is None else Odds(slope, offset),
-        )
+        rows = [row for row in rows if row[0] not in without]
+        if not rows:
+            return Templates.none()
+        subject_ids, owners = np.unique([row[0] for row in rows], return_inverse=True)
+        vectors = self._vectors([row[1] for row in rows], [row[0] for row in rows])
+        return Templates(tuple(subject_ids.tolist()), owners.astype(np.int64), vectors)
 
     def contents(self) -> Contents:
         """Return everything, subjects and templates by id."""
-        with self.reading():
+        with self._database.reading():
             key, _ = self.key_and_dimension()
-            people = self.rows("SELECT subject_id, name, created_at FROM subjects ORDER BY 1")
-            rows = self.rows(
+            people = self._database.rows(
+                "SELECT subject_id, name, created_at FROM subjects ORDER BY 1"
+            )
+            rows = self._database.rows(
                 "SELECT subject_id, template_id, vector, source, created_at FROM templates "
                 "ORDER BY 1, 2"
             )
             consents = self.consents()
-        vectors = self.vectors([row[2] for row in rows], [row[0] for row in rows]) if rows else ()
+        vectors = self._vectors([row[2] for row in rows], [row[0] for row in rows]) if rows else ()
         templates = {
             owner: tuple(TemplateRecord(row[1], vector, row[3], row[4]) for row, vector in group)
             for owner, group in groupby(

@@ -206,7 +206,7 @@ def test_read_only_media_can_be_read(read_only_folder: Path) -> None:
 
 def test_full_disk_is_an_output_error_and_changes_nothing(path: Path) -> None:
     with Gallery.open(path) as gallery:
-        gallery._store.execute("PRAGMA max_page_count = 1")  # at most what there is already
+        gallery._database.execute("PRAGMA max_page_count = 1")  # at most what there is already
         before = gallery.subjects()
         message = refusal(
             lambda: gallery.enrol(name="Bob", vectors=vectors(2000), key=KEY), OutputError

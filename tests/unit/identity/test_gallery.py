@@ -228,7 +228,7 @@ def test_wiping_that_has_to_wait_is_said_and_done_later(
         Gallery.open(gallery.path, read_only=True) as reader,
         Gallery.open(gallery.path) as writer,
     ):
-        with reader._store.reading():
+        with reader._database.reading():
             assert reader.names()
             with pytest.raises(GalleryError, match="another program is reading it"):
                 writer.remove("Quillon Xanthippe")
