@@ -167,7 +167,7 @@ def test_overloaded(tmp_path: Path) -> None:
     models = triton_server.copy_models(tmp_path / "models", ["3d_int8_0"])
     policy = "dynamic_batching { default_queue_policy { max_queue_size: 2 } }"
     triton_server.edit_config(models, "3d_int8_0", r"dynamic_batching \{.*\}", policy)
-    triton_server.edit_config(models, "3d_int8_0", "max_batch_size: 64", "max_batch_size: 1")
+    triton_server.edit_config(models, "3d_int8_0", "max_batch_size: 32", "max_batch_size: 1")
     triton_server.edit_config(models, "3d_int8_0", "(?m)^model_warmup.*batch_size: 8.*\n", "")
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (30, 64, 44)).astype(np.uint8)

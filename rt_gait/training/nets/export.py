@@ -29,7 +29,10 @@ from .gait3d import Gait3d
 PRECISIONS = ("fp32", "fp16", "int8", "best")
 CALIBRATED = ("int8", "best")
 CADENCE_HZ = 25
-MAX_BATCH = 64
+MAX_BATCH = 32
+"""Windows: on an H100 the next size up, 64, took three times as long (docs/bench.md)."""
+MAX_SILHOUETTES = 64
+"""Of the part that sees single frames."""
 #: What rt-gait must know of every network of silhouettes.
 PARAMETERS = {
     "modality": "silhouette",
@@ -116,7 +119,7 @@ def export_stream(
         ModelDescription(
             f"{name}_frame",
             f"The part of {name} that sees one frame.",
-            MAX_BATCH,
+            MAX_SILHOUETTES,
             (frame_input,),
             (frame_output,),
             {"modality": "silhouette_frame"},

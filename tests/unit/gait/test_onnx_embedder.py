@@ -59,7 +59,7 @@ def test_silhouettes_of_0_to_255_reach_a_uint8_network_as_they_are(tmp_path: Pat
 
 
 def test_batches_beyond_the_models_limit_give_the_same_as_one_by_one(models_dir: Path) -> None:
-    edit(models_dir, "max_batch_size: 64", "max_batch_size: 4")
+    edit(models_dir, "max_batch_size: 32", "max_batch_size: 4")
     embedder = OnnxGaitEmbedder(gait_model_info(models_dir, "gei"))
     many = windows(11)
     together = embedder.embed(many)
