@@ -8,6 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from rt_gait.cli.bench_options import (
+    Meter,
+    Model,
+    Out,
+    Processes,
+    Results,
+    SetClocks,
+    milliseconds,
+    numbers,
+)
 from rt_gait.cli.options import (
     Config,
     Detector,
@@ -22,51 +32,6 @@ from rt_gait.cli.options import (
 from rt_gait.errors import ExitCode, UsageError
 
 bench_app = typer.Typer(help="Measure speed, energy and capacity, and compare what was measured.")
-
-Model = Annotated[str | None, option("--model", text="Gait model (default gait3d)")]
-Meter = Annotated[str, typer.Option("--energy-meter", help="auto, jtop, ina3221, nvml, rapl, none")]
-Processes = Annotated[
-    int | None, typer.Option(min=1, help="Client processes (default: half the processors, 1 to 4)")
-]
-Out = Annotated[
-    Path | None, option("--out", text="Folder for the result, JSON, written point by point")
-]
-Results = Annotated[list[Path], typer.Argument(help="Results, or folders of them")]
-
-
-def numbers(text: str, flag: str) -> list[int]:
-    """Read ``1,4,8``.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    try:
-        found = [int(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or min(found) < 1:
-        raise UsageError(f"{flag} should be numbers above 0 such as 1,4,8, not {text!r}")
-    return found
-
-
-def milliseconds(text: str, flag: str) -> float:
-    """Read ``40ms``, ``0.04s`` or ``40``, which is milliseconds.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    value, scale = text.strip(), 1.0
-    if value.endswith("ms"):
-        value = value[:-2]
-    elif value.endswith("s"):
-        value, scale = value[:-1], 1000.0
-    try:
-        found = scale * float(value)
-    except ValueError:
-        found = 0.0
-    if not 0 < found < float("inf"):
-        raise UsageError(f"{flag} should be a time such as 40ms, not {text!r}")
-    return found
 
 
 def _server(triton: str | None, tls: bool | None, ca: Path | None) -> dict[str, Any]:
@@ -90,6 +55,7 @@ def load(
     repeats: Annotated[int, typer.Option(min=1, help="Of each point")] = 3,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds at each point left out")] = 1.0,
     processes: Processes = None,
+    set_clocks: SetClocks = None,
     energy_meter: Meter = "auto",
     out: Out = None,
     overwrite: Overwrite = None,
@@ -111,7 +77,8 @@ def load(
         Timing(secs, repeats, warm_up),
     )
     flags = {"model": model, "overwrite": overwrite} | _server(triton, triton_tls, triton_ca)
-    asked = Asked(config, flags, processes, energy_meter, out)
+    modes = [] if set_clocks is None else numbers(set_clocks, "--set-clocks", least=0)
+    asked = Asked(config, flags, processes, energy_meter, out, modes)
     raise typer.Exit(_uninterrupted(lambda: load_command(asked, grid, engine, perf_analyzer)))
 
 
@@ -127,6 +94,7 @@ def capacity(
     repeats: Annotated[int, typer.Option(min=1, help="Of the run that confirms")] = 3,
     most: Annotated[int, typer.Option(min=1, help="People the search ends with")] = 1 << 20,
     processes: Processes = None,
+    set_clocks: SetClocks = None,
     energy_meter: Meter = "auto",
     out: Out = None,
     overwrite: Overwrite = None,
@@ -144,7 +112,8 @@ def capacity(
         raise UsageError(f"--rate should be above 0, not {min(rates):g}")
     wanted = [Wanted(each, milliseconds(p99, "--p99"), most) for each in rates]
     flags = {"model": model, "overwrite": overwrite} | _server(triton, triton_tls, triton_ca)
-    asked = Asked(config, flags, processes, energy_meter, out)
+    modes = [] if set_clocks is None else numbers(set_clocks, "--set-clocks", least=0)
+    asked = Asked(config, flags, processes, energy_meter, out, modes)
     timing = Timing(secs, repeats, 1.0)
     raise typer.Exit(_uninterrupted(lambda: capacity_command(asked, wanted, timing)))
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import typer
 
+from rt_gait.bench.clocks import PowerMode, in_modes
 from rt_gait.bench.load.bench import Timing, new_result, opened
 from rt_gait.bench.load.capacity import Wanted, capacity
 from rt_gait.bench.load.engine import Target, inputs_of
 from rt_gait.bench.load.perf_analyzer import PerfAnalyzer, find
 from rt_gait.bench.load.sweep import ENGINES, Grid, Point, sweep
 from rt_gait.bench.results.file import Result
-from rt_gait.bench.results.tables import as_table
+from rt_gait.bench.results.tables import as_table, title
 from rt_gait.config import Settings, load_settings
 from rt_gait.errors import UsageError
 from rt_gait.gait.embedder import gait_model_info
@@ -34,6 +35,8 @@ class Asked:
     processes: int | None
     meter: str
     out: Path | None
+    modes: Sequence[int]
+    """Power modes to measure in, one after the other; none is the one that is set."""
 
     def settings(self) -> Settings:
         """Gather them."""
@@ -80,21 +83,24 @@ def load_command(asked: Asked, grid: Grid, engine: str, program: str) -> None:
             raise UsageError(f"--engine {engine} loads a server: name it with --triton HOST:PORT")
         path, version = find(program)
         theirs = PerfAnalyzer(path, target.endpoint.address, target.model, grid.timing.secs)
-    processes = asked.client_processes()
-    with opened(target, processes, asked.meter) as bench:
-        grid.check(bench.info)
-        setting = {"engine": engine, "perf_analyzer": version, "processes": processes}
-        setting |= {"reference": bench.reference.model, **vars(grid.timing)}
-        setting["inputs_hash"] = hash_of(inputs_of(bench.info))
-        result = new_result("load", target, bench.info, setting)
-        if asked.out is not None:
-            result.keep(asked.out, overwrite=settings.overwrite)
-        with result.going_on():
-            for point in sweep(bench, grid, theirs, own=engine != "perf_analyzer"):
-                result.add(point)
-                tell(point)
-    typer.echo(as_table(result))
-    told_where(result)
+
+    def measure(mode: PowerMode | None) -> None:
+        processes = asked.client_processes()
+        with opened(target, processes, asked.meter) as bench:
+            grid.check(bench.info)
+            setting = {"engine": engine, "perf_analyzer": version, "processes": processes}
+            setting |= {"reference": bench.reference.model, **vars(grid.timing), **set_to(mode)}
+            setting["inputs_hash"] = hash_of(inputs_of(bench.info))
+            result = new_result("load", target, bench.info, setting)
+            if asked.out is not None:
+                result.keep(asked.out, overwrite=settings.overwrite)
+            with result.going_on():
+                for point in sweep(bench, grid, theirs, own=engine != "perf_analyzer"):
+                    result.add(point)
+                    tell(point)
+        told(result)
+
+    in_modes(asked.modes, measure)
 
 
 def capacity_command(asked: Asked, wanted: Sequence[Wanted], timing: Timing) -> None:
@@ -107,17 +113,25 @@ def capacity_command(asked: Asked, wanted: Sequence[Wanted], timing: Timing) -> 
     """
     settings = asked.settings()
     target = target_of(settings)
-    processes = asked.client_processes()
-    with opened(target, processes, asked.meter) as bench:
-        setting = {"processes": processes, **vars(timing)}
-        result = new_result("capacity", target, bench.info, setting)
-        if asked.out is not None:
-            result.keep(asked.out, overwrite=settings.overwrite)
-        with result.going_on():
-            for each in wanted:
-                result.add(capacity(bench, each, timing, lambda line: print(line, file=sys.stderr)))
-    typer.echo(as_table(result))
-    told_where(result)
+
+    def measure(mode: PowerMode | None) -> None:
+        processes = asked.client_processes()
+        with opened(target, processes, asked.meter) as bench:
+            setting = {"processes": processes, **vars(timing), **set_to(mode)}
+            result = new_result("capacity", target, bench.info, setting)
+            if asked.out is not None:
+                result.keep(asked.out, overwrite=settings.overwrite)
+            with result.going_on():
+                for each in wanted:
+                    result.add(capacity(bench, each, timing, tell_line))
+        told(result)
+
+    in_modes(asked.modes, measure)
+
+
+def set_to(mode: PowerMode | None) -> dict[str, int]:
+    """Return the power mode that was set for a measurement, as a setting of it."""
+    return {} if mode is None else {"set_mode": mode.number}
 
 
 def hash_of(inputs: Any) -> str:
@@ -138,7 +152,15 @@ def tell(point: Point) -> None:
     sys.stderr.write(f"{where}: {figures}{marks}\n")
 
 
-def told_where(result: Result) -> None:
-    """Say where it is."""
+def tell_line(line: str) -> None:
+    """Say how far the search has come."""
+    sys.stderr.write(f"{line}\n")
+
+
+def told(result: Result) -> None:
+    """Print the table, of which power mode it is, and where it is kept."""
+    if "set_mode" in result.setting:
+        typer.echo(f"## {title(result)}\n")
+    typer.echo(as_table(result))
     if result.path is not None:
         sys.stderr.write(f"wrote {result.path}\n")

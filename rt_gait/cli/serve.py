@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import typer
 
 from rt_gait.cli.build import check_plans
 from rt_gait.cli.models import models_folder
 from rt_gait.errors import ModelError, UsageError
+from rt_gait.interruption import first_signal_interrupts
 from rt_gait.serving.server.install import default_venv, ensure_installed
 from rt_gait.serving.server.process import Ports, TritonServer
 
@@ -45,7 +42,7 @@ def serve_command(
         folder, venv=None if binary else home, binary=binary, ports=ports, log=log
     )
     typer.echo(f"starting Triton over {folder}; its messages: {log}", err=True)
-    with _stop_signals():
+    with first_signal_interrupts():
         try:
             with server:
                 typer.echo(f"ready: rt-gait --triton {server.address} (Ctrl-C stops it)", err=True)
@@ -66,23 +63,3 @@ def _own_binary(given: Path | None, venv: Path | None) -> Path | None:
         return given
     found = shutil.which("tritonserver") if venv is None else None
     return None if found is None else Path(found)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Let the first signal to end interrupt the wait; later ones must not disturb the stop."""
-    first = True
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal first
-        if first:
-            first = False
-            raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

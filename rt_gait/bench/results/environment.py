@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rt_gait import __version__
+from rt_gait.bench.clocks import clocks, clocks_locked, power_mode
 from rt_gait.energy.nvml import Gpus
 from rt_gait.serving.onnx import usable_cpus
 from rt_gait.serving.repository import ModelInfo, sha256
@@ -20,8 +21,6 @@ from rt_gait.serving.repository import ModelInfo, sha256
 _PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-python", "tritonclient")
 _BOARD = Path("/proc/device-tree/model")
 _CPUINFO = Path("/proc/cpuinfo")
-_CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-_DEVFREQ = Path("/sys/class/devfreq")
 
 
 def environment(server: str | None = None) -> dict[str, Any]:
@@ -30,6 +29,7 @@ def environment(server: str | None = None) -> dict[str, Any]:
     Args:
         server: name and version of the server that was measured.
     """
+    mode = power_mode()
     return {
         "time_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "device": _value("is", _BOARD).get("is", "").strip("\0") or platform.machine(),
@@ -39,7 +39,8 @@ def environment(server: str | None = None) -> dict[str, Any]:
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "gpus": Gpus().describe(),
         "clocks": clocks(),
-        "power_mode": _said("nvpmodel", "-q"),
+        "clocks_locked": clocks_locked(),
+        "power_mode": None if mode is None else str(mode),
         "server": server,
         "rt_gait": __version__,
         "commit": _commit(),
@@ -65,19 +66,6 @@ def about_model(info: ModelInfo) -> dict[str, Any]:
         "largest_batch": info.largest_batch,
         "parameters": dict(sorted(info.parameters.items())),
     }
-
-
-def clocks() -> dict[str, Any]:
-    """Return clocks that Linux tells without rights: of the first processor, of a Jetson's GPU."""
-    found: dict[str, Any] = {}
-    for name in ("scaling_governor", "scaling_cur_freq", "scaling_max_freq"):
-        found |= _value(f"cpu0_{name}", _CPUFREQ / name)
-    if _DEVFREQ.is_dir():
-        for folder in sorted(_DEVFREQ.iterdir()):
-            if "gpu" in folder.name or "gv11b" in folder.name or "ga10b" in folder.name:
-                for name in ("governor", "cur_freq", "max_freq"):
-                    found |= _value(f"{folder.name}_{name}", folder / name)
-    return found
 
 
 def _value(name: str, path: Path) -> dict[str, str]:

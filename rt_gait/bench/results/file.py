@@ -39,7 +39,9 @@ class Result:
     @property
     def name(self) -> str:
         """Of the file, without its ending."""
+        mode = self.setting.get("set_mode")
         words = [self.kind, (self.model or {}).get("name"), self.setting.get("where")]
+        words.append(None if mode is None else f"mode{mode}")
         return "-".join(word for word in words if word)
 
     def keep(self, folder: Path, *, overwrite: bool) -> None:

@@ -107,4 +107,6 @@ def title(result: Result) -> str:
     name = "" if result.model is None else f" of {result.model['name']}"
     where = result.environment["server"] or result.setting.get("where", "")
     part = "" if result.complete else f"; NOT COMPLETE: {result.note}"
-    return f"{result.kind}{name}, {where}, {name_of(result.environment)}{part}"
+    mode = result.environment["power_mode"]
+    machine = name_of(result.environment) + (f", {mode}" if mode else "")
+    return f"{result.kind}{name}, {where}, {machine}{part}"

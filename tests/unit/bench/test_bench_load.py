@@ -172,7 +172,7 @@ def test_bad_requests_are_one_line(
     assert isinstance(batch, UsageError)
     assert "--batch 65 is not among 1 to 64" in str(batch)
     for bad in ("", "0", "1,x"):
-        assert "--batch should be numbers above 0" in str(load("--batch", bad))
+        assert "--batch should be numbers from 1 on" in str(load("--batch", bad))
     assert "--engine should be own" in str(load("--model", "whole", "--engine", "ab"))
     assert "--triton HOST:PORT" in str(load("--model", "whole", "--engine", "both", served=False))
     (tmp_path / "load-whole-triton.json").write_text("{}")
