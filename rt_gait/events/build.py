@@ -69,6 +69,8 @@ class EventBuilder:
     """Energy of the run so far; None where it is not measured: events then say nothing of it."""
     counters: Counters = field(default_factory=Counters, init=False)
     """Totals of the run; :meth:`frame` updates them."""
+    state: str = field(default="online", init=False)
+    """Of the source, as :meth:`source_state` told it last."""
     _told: dict[int, _Told] = field(default_factory=dict, init=False, repr=False)
     _frame: dict[str, Any] = field(init=False, repr=False)
     _quoted_name: str = field(init=False, repr=False)
@@ -109,6 +111,7 @@ class EventBuilder:
             state: ``online``, ``reconnecting``, ``offline`` or ``ended``.
             detail: Why, in one line; addresses and paths in it are reduced to names.
         """
+        self.state = state
         data = {
             "source": self._source(),
             "state": state,
