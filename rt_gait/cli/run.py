@@ -89,6 +89,7 @@ def _run(
 ) -> RunReport:
     builder = new_builder(assembled, source)
     outputs = _open_outputs(settings, assembled, source, stop)
+    outputs.append(watch.monitor.watch(source, builder))
     if energy is not None:
         builder.energy = energy.energy
         outputs += [energy.log] if energy.log is not None else []
@@ -99,7 +100,7 @@ def _run(
         log = EventLog(target, rotation=_rotation(settings))
         config_told = settings.model_dump(mode="json", exclude=_NOT_IN_EVENTS)
         opening = builder.run_started(config_told, versions())
-    watch.begin(assembled.model.name, log, builder.energy)
+    watch.monitor.tell_of(assembled.model.name, log=log, energy=builder.energy)
     with Progress(source.info) as progress:
         return Runner(
             source=source,
@@ -108,7 +109,7 @@ def _run(
             log=log,
             opening=opening,
             outputs=outputs,
-            on_frame=watch.source(source, builder, progress.update),
+            on_frame=progress.update,
             tick=watch.tick,
             stop=stop,
         ).run()

@@ -53,11 +53,11 @@ class Family:
         self.samples: list[str] = []
         self._head = f"# HELP {self.name} {text}\n# TYPE {self.name} {kind}\n"
 
-    def add(self, value: float, **labels: str) -> None:
+    def add(self, value: float, /, **labels: str) -> None:
         """Add a sample of a counter or a gauge."""
         self._put("", value, labels)
 
-    def add_histogram(self, histogram: Histogram, **labels: str) -> None:
+    def add_histogram(self, histogram: Histogram, /, **labels: str) -> None:
         """Add the samples of a histogram."""
         below = 0
         for bound, count in zip((*histogram.bounds, None), histogram.counts, strict=True):

@@ -38,13 +38,9 @@ def _run(monitor: Monitor) -> Iterator[Family]:
     family = Family("build_info", "gauge", "1, with what is running")
     family.add(1, version=__version__, python=platform.python_version(), model=monitor.model)
     yield family
-    family = Family("output_failures_total", "counter", "Outputs that failed")
-    for name, failures in sorted(monitor.output_failures.copy().items()):
-        family.add(failures, output=name)
-    yield family
-    if monitor.events_written is not None:
+    if monitor.log is not None:
         family = Family("events_written_total", "counter", "Events in the log")
-        family.add(monitor.events_written())
+        family.add(monitor.log.written)
         yield family
     energy = None if monitor.energy is None else monitor.energy()
     if energy is not None and energy.energy_j is not None:
@@ -56,6 +52,7 @@ def _run(monitor: Monitor) -> Iterator[Family]:
 def _sources(sources: _Sources, monitor: Monitor) -> Iterator[Family]:
     state = Family("source_state", "gauge", "1 for the state that a source is in")
     reconnects = Family("source_reconnects_total", "counter", "Times a source came back")
+    outputs = Family("output_failures_total", "counter", "Outputs that were given up")
     errors = Family("decode_errors_total", "counter", "Pictures that could not be decoded")
     captured = Family("frames_captured_total", "counter", "Frames given: processed and dropped")
     processed = Family("frames_processed_total", "counter", "Frames processed")
@@ -63,10 +60,12 @@ def _sources(sources: _Sources, monitor: Monitor) -> Iterator[Family]:
     blind = Family("frames_undetected_total", "counter", "Frames without the segmenter's answer")
     last = Family("last_frame_timestamp_seconds", "gauge", "Unix time when a frame was last done")
     for watched, figures in sources:
-        name, frames = watched.name, figures.counts["frames"]
+        name, frames = watched.source_name, figures.counts["frames"]
         for each in SOURCE_STATES:
             state.add(int(each == watched.state), source=name, state=each)
         reconnects.add(watched.reconnects, source=name)
+        for output, failures in sorted(watched.output_failures.items()):
+            outputs.add(failures, source=name, output=output)
         errors.add(watched.decode_errors, source=name)
         captured.add(frames["captured"], source=name)
         processed.add(frames["processed"], source=name)
@@ -75,7 +74,7 @@ def _sources(sources: _Sources, monitor: Monitor) -> Iterator[Family]:
         if figures.last_frame_secs is not None:
             age_secs = monitor.monotonic() - figures.last_frame_secs
             last.add(round(time.time() - age_secs, 3), source=name)
-    yield from (state, reconnects, errors, captured, processed, dropped, blind, last)
+    yield from (state, reconnects, outputs, errors, captured, processed, dropped, blind, last)
 
 
 def _times(sources: _Sources) -> Iterator[Family]:
@@ -83,9 +82,9 @@ def _times(sources: _Sources) -> Iterator[Family]:
     stages = Family("stage_seconds", "histogram", "Time that a stage takes for a frame")
     for watched, figures in sources:
         if figures.age.total:
-            age.add_histogram(figures.age, source=watched.name)
+            age.add_histogram(figures.age, source=watched.source_name)
         for stage, histogram in figures.stages.items():
-            stages.add_histogram(histogram, source=watched.name, stage=stage)
+            stages.add_histogram(histogram, source=watched.source_name, stage=stage)
     yield from (age, stages)
 
 
@@ -98,7 +97,7 @@ def _people(sources: _Sources) -> Iterator[Family]:
     rejections = Family("rejections_total", "counter", "Pictures of people left out, by reason")
     windows = Family("windows_total", "counter", "Windows that fell due, by what became of them")
     for watched, figures in sources:
-        name, counts = watched.name, figures.counts
+        name, counts = watched.source_name, figures.counts
         live.add(counts["tracks_live"], source=name)
         tracks.add(counts["tracks"], source=name)
         for state in IdentityState:

@@ -16,6 +16,7 @@ from typing import Any
 from rt_gait.energy.result import Energy
 from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
+from rt_gait.events.log import EventLog
 from rt_gait.monitoring.exposition import Histogram
 from rt_gait.types import FrameResult
 from rt_gait.video.source import Source
@@ -48,7 +49,7 @@ class Figures:
     counts: dict[str, Any] = field(default_factory=lambda: Counters().snapshot())
     """As :meth:`Counters.snapshot` after the last frame."""
     age: Histogram = field(default_factory=lambda: Histogram(_AGE_BOUNDS_SECS))
-    """Seconds from the arrival of a live frame to the end of all work on it."""
+    """Seconds from the arrival of a live frame to its result."""
     stages: dict[str, Histogram] = field(default_factory=dict)
     """Seconds spent by each stage on a frame."""
     not_walking: int = 0
@@ -60,12 +61,12 @@ class Figures:
 
 
 class Watched:
-    """One source of the run, told about after every frame."""
+    """One source of the run. To the run it is one more output."""
 
     def __init__(
         self, source: Source, builder: EventBuilder, monotonic: Callable[[], float]
     ) -> None:
-        self.name = builder.source_name
+        self.source_name = builder.source_name
         self._source, self._builder, self._monotonic = source, builder, monotonic
         self._lock = threading.Lock()
         self._figures = Figures()
@@ -85,9 +86,14 @@ class Watched:
         """Pictures that could not be decoded."""
         return self._source.decode_errors
 
-    def on_frame(self, result: FrameResult, counters: Counters) -> None:
-        """Take in a frame that has been processed and written."""
-        now_secs, counts = self._monotonic(), counters.snapshot()
+    @property
+    def output_failures(self) -> dict[str, int]:
+        """Outputs that were given up, by name."""
+        return self._builder.output_failures.copy()
+
+    def write(self, result: FrameResult) -> None:
+        """Take in one frame."""
+        now_secs, counts = self._monotonic(), self._builder.counters.snapshot()
         arrived_secs = result.frame.arrived_secs
         with self._lock:
             figures = self._figures
@@ -99,6 +105,9 @@ class Watched:
             for summary in result.ended:
                 figures.not_walking += summary.windows_not_walking
                 figures.ended[summary.identity.state.value] += 1
+
+    def close(self) -> None:
+        """What has been counted stays."""
 
     def figures(self) -> Figures:
         """Return what has been counted, as a copy that stays as it is; from any thread."""
@@ -123,23 +132,30 @@ class Monitor:
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.model = ""
-        """Name of the gait model."""
-        self.events_written: Callable[[], int] | None = None
-        """Events in the log so far, where there is a log."""
+        self.log: EventLog | None = None
         self.energy: Callable[[], Energy] | None = None
-        """Energy so far, where it is measured."""
-        self.output_failures: Counter[str] = Counter()
-        """By name of the output."""
         self.monotonic = monotonic
         self.started_secs = monotonic()
         self.sources: list[Watched] = []
         self._turned_secs: float | None = None
 
     def watch(self, source: Source, builder: EventBuilder) -> Watched:
-        """Return what is to be told of one source's frames; before the run begins."""
+        """Return the output that takes one source's frames; before the run begins."""
         watched = Watched(source, builder, self.monotonic)
         self.sources.append(watched)
         return watched
+
+    def tell_of(
+        self, model: str, *, log: EventLog | None, energy: Callable[[], Energy] | None
+    ) -> None:
+        """Take in what all sources have together; before the run begins.
+
+        Args:
+            model: Name of the gait model.
+            log: The event log, if there is one.
+            energy: Gives the energy so far, where it is measured; asked from another thread.
+        """
+        self.model, self.log, self.energy = model, log, energy
 
     def tick(self) -> None:
         """The main loop turns; the first time says that everything is loaded."""
@@ -157,7 +173,7 @@ class Monitor:
         """Say whether people are being watched: by one source at least."""
         if self._turned_secs is None:
             return Verdict(well=False, reason="starting: models and sources are being opened")
-        seen = {watched.name: self._look_at(watched) for watched in self.sources}
+        seen = {watched.source_name: self._look_at(watched) for watched in self.sources}
         told = {name: data for name, (data, _) in seen.items()}
         wrong = {name: reason for name, (_, reason) in seen.items() if reason is not None}
         if len(wrong) < len(seen):
