@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from rt_gait.monitoring.monitor import STALE_SECS, STUCK_SECS
 from rt_gait.types import IdentityState, Rejection, WindowLoss
 
 CAMERA_ADDRESS = "rtsp://ann:s3cret@10.0.0.7:554/ch1?token=t0ken"
+
+
+def _energy(joules: float | None) -> Energy:
+    return Energy("rapl", "package", 10.0, joules, None, None, (), 10, 10.0, 1.0, 0, "")
 
 
 def running(*names: str) -> World:
@@ -172,13 +177,9 @@ def test_months_of_frames_take_no_more_room_than_a_minute() -> None:
 
 def test_energy_is_told_only_where_it_was_measured() -> None:
     world = running()
-
-    def energy(joules: float | None) -> Energy:
-        return Energy("rapl", "package", 10.0, joules, None, None, (), 10, 10.0, 1.0, 0, "")
-
-    world.monitor.energy = lambda: energy(None)
+    world.monitor.tell_of("gait3d", log=None, energy=lambda: _energy(None))
     assert "energy" not in metrics_text(world.monitor)
-    world.monitor.energy = lambda: energy(123.5)
+    world.monitor.tell_of("gait3d", log=None, energy=lambda: _energy(123.5))
     found = parse(metrics_text(world.monitor))
     assert found.value("rt_gait_energy_joules_total", meter="rapl") == 123.5
 
@@ -187,3 +188,19 @@ def test_a_file_has_no_age() -> None:
     world = running()
     world.frame("gate", age_secs=None)
     assert "frame_age_seconds" not in metrics_text(world.monitor)
+
+
+def test_the_guide_lists_every_metric_and_no_other(tmp_path: Path) -> None:
+    world = running()
+    world.frame("gate")
+    world.builders["gate"].output_failures["video"] += 1
+    with EventLog(tmp_path / "events.jsonl") as log:
+        world.monitor.tell_of("gait3d", log=log, energy=lambda: _energy(1.0))
+        told = parse(metrics_text(world.monitor)).kinds
+    guide = (Path(__file__).parents[3] / "docs" / "live.md").read_text()
+    table = guide[guide.index("| metric, after") : guide.index("To scrape:")]
+    listed = {f"rt_gait_{name}" for name in re.findall(r"^\| `(\w+)` \|", table, flags=re.M)}
+    assert listed | set(re.findall(r"`(process_\w+)`", table)) == set(told)
+    alerts = guide[guide.index("groups:") : guide.index("## systemd")]
+    for name in re.findall(r"\b((?:rt_gait|process)_\w+)", alerts):
+        assert name.removesuffix("_bucket") in told
