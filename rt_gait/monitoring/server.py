@@ -56,7 +56,7 @@ def serving(monitor: Monitor, address: Address, *, token: str | None = None) -> 
             f"the metrics need a port that is free, and {address} cannot be had "
             f"({error.strerror or error}); choose another with --metrics"
         ) from None
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="metrics", daemon=True)
     thread.start()
     try:
         yield
