@@ -208,12 +208,17 @@ def test_clients_that_never_finish_are_cut_and_hurt_nobody(world: World) -> None
             begun_secs = time.monotonic()
             assert get(address, "/metrics")[0] == 200
             worst_secs = max(worst_secs, time.monotonic() - begun_secs)
-        assert worst_secs < server.LIMIT_SECS, "nobody waited for a slow client to be cut"
-        assert all(closed(connection) for connection in slow[: -server.MAX_CONNECTIONS])
-        assert threads() <= before + 2 + server.MAX_CONNECTIONS
+        left = threads() - before
+        for connection in slow[: -server.MAX_CONNECTIONS]:
+            connection.settimeout(0)  # cut already, not only now
+            assert closed(connection)
+    assert worst_secs < server.LIMIT_SECS, "nobody waited for a slow client to be cut"
+    assert left <= 2 + server.MAX_CONNECTIONS
 
 
-def test_a_byte_now_and_then_does_not_keep_a_connection(world: World) -> None:
+def test_a_byte_now_and_then_does_not_keep_a_connection(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serving(world) as address, connect(address) as connection:
         begun_secs = time.monotonic()
         try:
@@ -223,6 +228,7 @@ def test_a_byte_now_and_then_does_not_keep_a_connection(world: World) -> None:
         except OSError:
             pass
         assert time.monotonic() - begun_secs < 4 * server.LIMIT_SECS
+    assert capsys.readouterr().err == ""
 
 
 def test_a_client_that_goes_away_is_no_news(
@@ -235,26 +241,6 @@ def test_a_client_that_goes_away_is_no_news(
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         assert get(address, "/readyz")[0] == 200
     assert capsys.readouterr().err == ""
-
-
-def test_frames_and_scrapes_at_the_same_time_add_up(world: World) -> None:
-    stop = threading.Event()
-
-    def frames() -> None:
-        while not stop.is_set():
-            world.frame("gate")
-
-    with serving(world) as address:
-        main = threading.Thread(target=frames)
-        main.start()
-        try:
-            for _ in range(30):
-                found = parse(get(address, "/metrics")[1])
-                count = found.value("rt_gait_frames_processed_total", source="gate")
-                assert found.value("rt_gait_frame_age_seconds_count", source="gate") == count
-        finally:
-            stop.set()
-            main.join()
 
 
 @pytest.mark.parametrize(

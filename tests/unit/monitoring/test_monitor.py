@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -204,3 +206,26 @@ def test_the_guide_lists_every_metric_and_no_other(tmp_path: Path) -> None:
     alerts = guide[guide.index("groups:") : guide.index("## systemd")]
     for name in re.findall(r"\b((?:rt_gait|process)_\w+)", alerts):
         assert name.removesuffix("_bucket") in told
+
+
+def test_frames_and_questions_at_the_same_time_add_up() -> None:
+    world, stop = running(), threading.Event()
+
+    def frames() -> None:
+        while not stop.is_set():
+            world.frame("gate")
+
+    world.frame("gate")
+    main = threading.Thread(target=frames)
+    before_secs = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    main.start()
+    try:
+        for _ in range(200):
+            found = parse(metrics_text(world.monitor))
+            processed = found.value("rt_gait_frames_processed_total", source="gate")
+            assert found.value("rt_gait_frame_age_seconds_count", source="gate") == processed
+    finally:
+        stop.set()
+        main.join()
+        sys.setswitchinterval(before_secs)
