@@ -89,7 +89,7 @@ def _run(
 ) -> RunReport:
     builder = new_builder(assembled, source)
     outputs = _open_outputs(settings, assembled, source, stop)
-    outputs.append(watch.monitor.watch(source, builder))
+    outputs.append(watch.monitor.output_for(source, builder))
     if energy is not None:
         builder.energy = energy.energy
         outputs += [energy.log] if energy.log is not None else []

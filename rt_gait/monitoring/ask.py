@@ -27,7 +27,7 @@ def ask(address: Address, path: str, *, token: str | None = None) -> tuple[bool,
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         status, body = response.status, response.read(_MAX_BYTES)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, UnicodeError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return False, f"no answer from {target} ({why}); was rt-gait started with --metrics?"
     finally:

@@ -139,7 +139,7 @@ class Monitor:
         self.sources: list[Watched] = []
         self._turned_secs: float | None = None
 
-    def watch(self, source: Source, builder: EventBuilder) -> Watched:
+    def output_for(self, source: Source, builder: EventBuilder) -> Watched:
         """Return the output that takes one source's frames; before the run begins."""
         watched = Watched(source, builder, self.monotonic)
         self.sources.append(watched)

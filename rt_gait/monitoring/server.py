@@ -51,10 +51,11 @@ def serving(monitor: Monitor, address: Address, *, token: str | None = None) -> 
         )
     try:
         server = _Server(monitor, address, token)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
+        why = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"the metrics need a port that is free, and {address} cannot be had "
-            f"({error.strerror or error}); choose another with --metrics"
+            f"the metrics need a port that is free, and {address} cannot be had ({why}); "
+            "choose another with --metrics"
         ) from None
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="metrics", daemon=True)
     thread.start()

@@ -56,7 +56,7 @@ class World:
         self.cameras = {name: Camera() for name in names}
         self.builders = {name: _builder(name) for name in names}
         self.watched: dict[str, Watched] = {
-            name: self.monitor.watch(camera, self.builders[name])  # type: ignore[arg-type]
+            name: self.monitor.output_for(camera, self.builders[name])  # type: ignore[arg-type]
             for name, camera in self.cameras.items()
         }
 

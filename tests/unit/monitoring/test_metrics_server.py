@@ -153,6 +153,16 @@ def test_a_port_that_is_taken_is_told(world: World) -> None:
         pass
 
 
+@pytest.mark.parametrize("host", ["a..b", "203.0.113.1", "no-such-host.invalid"])
+def test_an_address_of_no_interface_is_told(world: World, host: str) -> None:
+    with (
+        pytest.raises(UsageError, match="cannot be had"),
+        server.serving(world.monitor, Address(host, 9464), token=TOKEN),
+    ):
+        pass
+    assert ask(Address("a..b", 9464), "/readyz")[1].startswith("no answer from a..b:9464")
+
+
 def test_the_port_is_free_again_and_the_thread_gone_afterwards(world: World) -> None:
     before = threads()
     with serving(world) as address:
