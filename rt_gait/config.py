@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     anonymize: Literal["blur", "silhouette"] | None = Field(
         None, description="What the window and the annotated video show in place of people"
     )
+    metrics: str | None = Field(
+        None, description="Where metrics and health are told over HTTP, :PORT or HOST:PORT"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Settings:

@@ -75,10 +75,11 @@ class Runner:
         opening: Events to write first.
         outputs: What else is written.
         on_frame: Called after each frame, to show progress.
+        tick: Called in every turn of the main loop, several times a second.
         stop: Shared with whoever may end the run.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a run
         self,
         *,
         source: Source,
@@ -88,6 +89,7 @@ class Runner:
         opening: Sequence[Event] = (),
         outputs: Sequence[Output] = (),
         on_frame: Callable[[FrameResult, Counters], None] | None = None,
+        tick: Callable[[], None] = lambda: None,
         stop: Stop | None = None,
     ) -> None:
         self._source = source
@@ -97,6 +99,7 @@ class Runner:
         self._opening = opening
         self._outputs = outputs
         self._on_frame = on_frame
+        self._tick = tick
         self._stop = stop or Stop()
         self._live = source.info.live
         self._mailbox: BoundedQueue | LatestSlot = LatestSlot() if self._live else BoundedQueue()
@@ -150,6 +153,7 @@ class Runner:
             self._emit(self._opening)
             self._emit(self._builder.source_state("online"))
             while not self._stop.requested:
+                self._tick()
                 try:
                     frame = self._mailbox.get(_POLL_SECS)
                 except TimeoutError:

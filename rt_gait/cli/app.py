@@ -10,6 +10,7 @@ import typer
 from rt_gait import __version__
 from rt_gait.cli.bench import bench_app
 from rt_gait.cli.gallery import gallery_app
+from rt_gait.cli.health import health
 from rt_gait.cli.measures import energy, evaluate, track
 from rt_gait.cli.models import models_app
 from rt_gait.cli.options import (
@@ -21,6 +22,7 @@ from rt_gait.cli.options import (
     EnergyMeter,
     Fps,
     Gallery,
+    Metrics,
     Model,
     Overwrite,
     Triton,
@@ -93,6 +95,7 @@ def run(
         str | None,
         option("--anonymize", text="Show people as blur or silhouette", panel=OUT),
     ] = None,
+    metrics: Metrics = None,
     energy_log: EnergyLog = None,
     energy_meter: EnergyMeter = None,
     show: Annotated[
@@ -215,6 +218,7 @@ app.command()(track)
 app.command()(evaluate)
 app.command()(publish)
 app.command()(purge)
+app.command()(health)
 
 
 @app.command()

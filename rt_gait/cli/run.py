@@ -16,6 +16,7 @@ from rt_gait import __version__
 from rt_gait.assembly import Assembled, assemble
 from rt_gait.cli.metering import Metering, metering
 from rt_gait.cli.progress import Progress
+from rt_gait.cli.watching import Watching, watching
 from rt_gait.config import Settings, load_settings
 from rt_gait.errors import ExitCode, UsageError
 from rt_gait.events.build import EventBuilder
@@ -33,7 +34,7 @@ from rt_gait.video.source import Source, open_source
 
 _NOT_IN_EVENTS = {
     "save", "events", "mot", "dump_silhouettes", "energy_log", "energy_meter", "show", "overwrite",
-    "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours", "anonymize",
+    "metrics", "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours", "anonymize",
 }  # fmt: skip
 """Settings that results do not depend on."""
 
@@ -47,6 +48,7 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
         )
     _check_outputs(settings, config)
     with (
+        watching(settings) as watch,
         metering(settings) as energy,
         open_source(
             video=settings.video,
@@ -60,7 +62,7 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
             settings, live=source.info.live, stopped=lambda: stop.requested, tell=tell_warning
         )
         warn(assembled)
-        report = _run(settings, assembled, source, stop, energy)
+        report = _run(settings, assembled, source, stop, energy, watch)
     _summarise(report, settings, assembled, energy)
     return report.exit_code
 
@@ -83,9 +85,11 @@ def _run(
     source: Source,
     stop: Stop,
     energy: Metering | None,
+    watch: Watching,
 ) -> RunReport:
     builder = new_builder(assembled, source)
     outputs = _open_outputs(settings, assembled, source, stop)
+    outputs.append(watch.monitor.output_for(source, builder))
     if energy is not None:
         builder.energy = energy.energy
         outputs += [energy.log] if energy.log is not None else []
@@ -96,6 +100,7 @@ def _run(
         log = EventLog(target, rotation=_rotation(settings))
         config_told = settings.model_dump(mode="json", exclude=_NOT_IN_EVENTS)
         opening = builder.run_started(config_told, versions())
+    watch.monitor.tell_of(assembled.model.name, log=log, energy=builder.energy)
     with Progress(source.info) as progress:
         return Runner(
             source=source,
@@ -105,6 +110,7 @@ def _run(
             opening=opening,
             outputs=outputs,
             on_frame=progress.update,
+            tick=watch.tick,
             stop=stop,
         ).run()
 

@@ -7,6 +7,7 @@ or how fast the run went, unless the source is live. People appear as pseudonyms
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -69,6 +70,10 @@ class EventBuilder:
     """Energy of the run so far; None where it is not measured: events then say nothing of it."""
     counters: Counters = field(default_factory=Counters, init=False)
     """Totals of the run; :meth:`frame` updates them."""
+    state: str = field(default="reconnecting", init=False)
+    """Of the source, as :meth:`source_state` told it last."""
+    output_failures: Counter[str] = field(default_factory=Counter, init=False)
+    """Outputs of the source that were given up, by name."""
     _told: dict[int, _Told] = field(default_factory=dict, init=False, repr=False)
     _frame: dict[str, Any] = field(init=False, repr=False)
     _quoted_name: str = field(init=False, repr=False)
@@ -109,6 +114,7 @@ class EventBuilder:
             state: ``online``, ``reconnecting``, ``offline`` or ``ended``.
             detail: Why, in one line; addresses and paths in it are reduced to names.
         """
+        self.state = state
         data = {
             "source": self._source(),
             "state": state,

@@ -37,6 +37,8 @@ EVENT_TYPES = (
     STATS,
 )
 
+SOURCE_STATES = ("online", "reconnecting", "offline", "ended")
+
 
 def load_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of one line of an event log."""
