@@ -62,7 +62,7 @@ def target_of(settings: Settings) -> Target:
         ca=settings.triton_ca,
         token=token_from_environment(),
     )
-    return Target(settings.models_dir, settings.model, endpoint)
+    return Target(settings.models_dir, settings.model, endpoint, settings.wait_triton)
 
 
 def load_command(asked: Asked, grid: Grid, engine: str, program: str) -> None:

@@ -79,13 +79,15 @@ class Target:
     model: str
     endpoint: Endpoint | None
     """None for this process."""
+    wait_secs: float = 10.0
+    """For the server to be ready."""
 
     @property
     def where(self) -> str:
         """In a word."""
         return "in-process" if self.endpoint is None else "triton"
 
-    def open(self, wait_s: float = 10.0) -> Engine:
+    def open(self) -> Engine:
         """Open it.
 
         Raises:
@@ -96,7 +98,7 @@ class Target:
         if self.endpoint is None:
             return InProcess(info)
         client = TritonClient(self.endpoint)
-        wait_until_ready(client, wait_s)
+        wait_until_ready(client, self.wait_secs)
         return Served(info, client)
 
 
