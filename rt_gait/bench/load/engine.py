@@ -95,6 +95,7 @@ class Target:
             ModelError: it cannot be run, or no server is ready in time, or it has another model.
         """
         info = gait_model_info(self.models_dir, self.model)
+        inputs_of(info)
         if self.endpoint is None:
             return InProcess(info)
         client = TritonClient(self.endpoint)
@@ -165,6 +166,11 @@ def inputs_of(info: ModelInfo) -> Batch:
     Raises:
         UsageError: it takes something else.
     """
+    if info.parameters.get("kind") == "stream":
+        raise UsageError(
+            f"{info.name!r} is the last part of two, which says nothing alone; rt_gait.bench.stream "
+            "measures both as a run uses them, rt-gait bench pipeline the run"
+        )
     found = held_out(info)
     if found is None:
         raise UsageError(f"expected a model of windows of silhouettes, not {info.name!r}")
