@@ -27,16 +27,20 @@ from rt_gait.cli.options import (
     Triton,
     TritonCa,
     TritonTls,
+    WaitTriton,
     option,
 )
 from rt_gait.errors import ExitCode, UsageError
 
+DAY_SECS = 86400.0
 bench_app = typer.Typer(help="Measure speed, energy and capacity, and compare what was measured.")
 
 
-def _server(triton: str | None, tls: bool | None, ca: Path | None) -> dict[str, Any]:
+def _server(
+    triton: str | None, wait_secs: float | None, tls: bool | None, ca: Path | None
+) -> dict[str, Any]:
     """Return the flags of the server as settings."""
-    return {"triton": triton, "triton_tls": tls, "triton_ca": ca}
+    return {"triton": triton, "wait_triton": wait_secs, "triton_tls": tls, "triton_ca": ca}
 
 
 @bench_app.command()
@@ -51,14 +55,17 @@ def load(
     perf_analyzer: Annotated[
         str, typer.Option(help="The program, for --engine perf_analyzer")
     ] = "perf_analyzer",
-    secs: Annotated[float, typer.Option(min=0.1, help="Of each repeat")] = 2.0,
+    secs: Annotated[float, typer.Option(min=0.1, max=DAY_SECS, help="Of each repeat")] = 2.0,
     repeats: Annotated[int, typer.Option(min=1, help="Of each point")] = 3,
-    warm_up: Annotated[float, typer.Option(min=0, help="Seconds at each point left out")] = 1.0,
+    warm_up: Annotated[
+        float, typer.Option(min=0, max=DAY_SECS, help="Seconds at each point left out")
+    ] = 1.0,
     processes: Processes = None,
     set_clocks: SetClocks = None,
     energy_meter: Meter = "auto",
     out: Out = None,
     overwrite: Overwrite = None,
+    wait_triton: WaitTriton = None,
     triton_tls: TritonTls = None,
     triton_ca: TritonCa = None,
     config: Config = None,
@@ -76,7 +83,9 @@ def load(
         numbers(concurrency, "--concurrency"),
         Timing(secs, repeats, warm_up),
     )
-    flags = {"model": model, "overwrite": overwrite} | _server(triton, triton_tls, triton_ca)
+    flags = {"model": model, "overwrite": overwrite} | _server(
+        triton, wait_triton, triton_tls, triton_ca
+    )
     modes = [] if set_clocks is None else numbers(set_clocks, "--set-clocks", least=0)
     asked = Asked(config, flags, processes, energy_meter, out, modes)
     raise typer.Exit(_uninterrupted(lambda: load_command(asked, grid, engine, perf_analyzer)))
@@ -90,7 +99,9 @@ def capacity(
     ] = None,
     p99: Annotated[str, typer.Option(help="In which 99% of windows must be answered")] = "40ms",
     triton: Triton = None,
-    secs: Annotated[float, typer.Option(min=0.5, help="Of each try, and of each repeat")] = 2.0,
+    secs: Annotated[
+        float, typer.Option(min=0.5, max=DAY_SECS, help="Of each try, and of each repeat")
+    ] = 2.0,
     repeats: Annotated[int, typer.Option(min=1, help="Of the run that confirms")] = 3,
     most: Annotated[int, typer.Option(min=1, help="People the search ends with")] = 1 << 20,
     processes: Processes = None,
@@ -98,6 +109,7 @@ def capacity(
     energy_meter: Meter = "auto",
     out: Out = None,
     overwrite: Overwrite = None,
+    wait_triton: WaitTriton = None,
     triton_tls: TritonTls = None,
     triton_ca: TritonCa = None,
     config: Config = None,
@@ -108,10 +120,13 @@ def capacity(
     from rt_gait.cli.bench_load import Asked, capacity_command
 
     rates = rate or [25.0]
-    if min(rates) <= 0:
-        raise UsageError(f"--rate should be above 0, not {min(rates):g}")
+    for each in rates:
+        if not 0 < each < float("inf"):
+            raise UsageError(f"--rate should be windows a second, above 0, not {each:g}")
     wanted = [Wanted(each, milliseconds(p99, "--p99"), most) for each in rates]
-    flags = {"model": model, "overwrite": overwrite} | _server(triton, triton_tls, triton_ca)
+    flags = {"model": model, "overwrite": overwrite} | _server(
+        triton, wait_triton, triton_tls, triton_ca
+    )
     modes = [] if set_clocks is None else numbers(set_clocks, "--set-clocks", least=0)
     asked = Asked(config, flags, processes, energy_meter, out, modes)
     timing = Timing(secs, repeats, 1.0)
@@ -127,7 +142,7 @@ def pipeline(
         str | None,
         option("--people", text="Crowds of a script, such as 1,5,20 (default without --video)"),
     ] = None,
-    secs: Annotated[float, typer.Option(min=1, help="Of each crowd")] = 10.0,
+    secs: Annotated[float, typer.Option(min=1, max=DAY_SECS, help="Of each crowd")] = 10.0,
     model: Model = None,
     gallery: Gallery = None,
     detector: Detector = None,
@@ -136,6 +151,7 @@ def pipeline(
     energy_meter: Meter = "auto",
     out: Out = None,
     overwrite: Overwrite = None,
+    wait_triton: WaitTriton = None,
     triton_tls: TritonTls = None,
     triton_ca: TritonCa = None,
     config: Config = None,
@@ -144,7 +160,7 @@ def pipeline(
     from rt_gait.cli.bench_pipeline import pipeline_command
 
     flags = {"video": video, "model": model, "gallery": gallery, "detector": detector, "fps": fps}
-    flags |= _server(triton, triton_tls, triton_ca)
+    flags |= _server(triton, wait_triton, triton_tls, triton_ca)
     crowds = numbers(people, "--people") if people else [] if video else [1, 5, 20]
     raise typer.Exit(
         _uninterrupted(
@@ -160,7 +176,7 @@ def _uninterrupted(work: Callable[[], None]) -> ExitCode:
     try:
         work()
     except KeyboardInterrupt:
-        typer.echo("interrupted; what was measured is kept", err=True)
+        typer.echo("interrupted; with --out, points that were done are kept", err=True)
         return ExitCode.INTERRUPTED
     return ExitCode.OK
 

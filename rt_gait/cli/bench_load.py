@@ -17,7 +17,7 @@ from rt_gait.bench.load.engine import Target, inputs_of
 from rt_gait.bench.load.perf_analyzer import PerfAnalyzer, find
 from rt_gait.bench.load.sweep import ENGINES, Grid, Point, sweep
 from rt_gait.bench.results.file import Result
-from rt_gait.bench.results.tables import as_table, title
+from rt_gait.bench.results.tables import as_table, number, title
 from rt_gait.config import Settings, load_settings
 from rt_gait.errors import UsageError
 from rt_gait.gait.embedder import gait_model_info
@@ -62,7 +62,7 @@ def target_of(settings: Settings) -> Target:
         ca=settings.triton_ca,
         token=token_from_environment(),
     )
-    return Target(settings.models_dir, settings.model, endpoint)
+    return Target(settings.models_dir, settings.model, endpoint, settings.wait_triton)
 
 
 def load_command(asked: Asked, grid: Grid, engine: str, program: str) -> None:
@@ -144,9 +144,9 @@ def hash_of(inputs: Any) -> str:
 def tell(point: Point) -> None:
     """Say how far it has come."""
     rate = point["windows_per_sec"]
-    figures = "no figure" if rate is None else f"{rate:.1f} windows/s, p99 {point['p99_ms']} ms"
-    if rate is not None and point["p99_ms"] is not None:
-        figures = f"{rate:.1f} windows/s, p99 {point['p99_ms']:.1f} ms"
+    figures = f"{number(rate)} windows/s, p99 {number(point.get('p99_ms'))} ms"
+    if rate is None:
+        figures = "no figure"
     marks = f" ({point['unstable']})" if point["unstable"] else ""
     where = f"{point['batch']} x {point['concurrency']} {point['engine']}"
     sys.stderr.write(f"{where}: {figures}{marks}\n")

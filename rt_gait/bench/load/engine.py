@@ -79,13 +79,15 @@ class Target:
     model: str
     endpoint: Endpoint | None
     """None for this process."""
+    wait_secs: float = 10.0
+    """For the server to be ready."""
 
     @property
     def where(self) -> str:
         """In a word."""
         return "in-process" if self.endpoint is None else "triton"
 
-    def open(self, wait_s: float = 10.0) -> Engine:
+    def open(self) -> Engine:
         """Open it.
 
         Raises:
@@ -93,10 +95,11 @@ class Target:
             ModelError: it cannot be run, or no server is ready in time, or it has another model.
         """
         info = gait_model_info(self.models_dir, self.model)
+        inputs_of(info)
         if self.endpoint is None:
             return InProcess(info)
         client = TritonClient(self.endpoint)
-        wait_until_ready(client, wait_s)
+        wait_until_ready(client, self.wait_secs)
         return Served(info, client)
 
 
@@ -163,6 +166,11 @@ def inputs_of(info: ModelInfo) -> Batch:
     Raises:
         UsageError: it takes something else.
     """
+    if info.parameters.get("kind") == "stream":
+        raise UsageError(
+            f"{info.name!r} is the last part of two, which says nothing alone; rt_gait.bench.stream "
+            "measures both as a run uses them, rt-gait bench pipeline the run"
+        )
     found = held_out(info)
     if found is None:
         raise UsageError(f"expected a model of windows of silhouettes, not {info.name!r}")

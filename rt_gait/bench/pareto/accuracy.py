@@ -8,13 +8,33 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from rt_gait.bench.results.file import is_result, read_json
+from rt_gait.bench.results.form import first_of
 from rt_gait.errors import UsageError
 
 MEASURES = ("rank-1", "rank-5", "mAP", "mINP")
 """Those that are better when they are greater."""
 _ALL = "all"
 """The condition that holds every probe, where there is one; else the mean of all conditions."""
+
+
+class _Figure(BaseModel):
+    value: float | None
+
+
+class _Condition(BaseModel):
+    figures: dict[str, _Figure | None]
+
+
+class _Model(BaseModel):
+    model: str
+    conditions: dict[str, _Condition]
+
+
+class _Report(BaseModel):
+    models: list[_Model] = Field(min_length=1)
 
 
 @dataclass
@@ -37,19 +57,23 @@ class Accuracies:
         """Take in a file; False if it is no report with accuracies.
 
         Raises:
-            UsageError: it cannot be read, or two reports differ over a model.
+            UsageError: it cannot be read, is damaged, or two reports differ over a model.
         """
         told = read_json(path)
         if not isinstance(told, dict):
             return False
-        if "plan_sha256" in told:
-            if told.get("accuracy"):
-                self._take(self.by_plan, told["plan_sha256"], told["accuracy"]["models"][0], path)
-            return True
-        if told.get("layout") != 1 or "models" not in told or "protocol" not in told:
-            return False
-        for model in told["models"]:
-            self._take(self.by_digest, model["model"].rpartition("@")[2], model, path)
+        try:
+            if "plan_sha256" in told:
+                if told.get("accuracy"):
+                    (model, *_) = _Report.model_validate(told["accuracy"]).models
+                    self._take(self.by_plan, str(told["plan_sha256"]), model, path)
+                return True
+            if told.get("layout") != 1 or "models" not in told or "protocol" not in told:
+                return False
+            for model in _Report.model_validate(told).models:
+                self._take(self.by_digest, model.model.rpartition("@")[2], model, path)
+        except ValidationError as error:
+            raise UsageError(f"a report that is damaged ({first_of(error)}): {path}") from error
         return True
 
     def add_folder(self, folder: Path) -> None:
@@ -62,16 +86,16 @@ class Accuracies:
             if not is_result(path):
                 self.add(path)
 
-    def _take(self, known: dict[str, float], key: str, model: Any, path: Path) -> None:
-        conditions = model["conditions"]
-        chosen = [conditions[_ALL]] if _ALL in conditions else conditions.values()
-        figures = [condition["figures"].get(self.measure) for condition in chosen]
-        values = [f["value"] for f in figures if f is not None and f["value"] is not None]
+    def _take(self, known: dict[str, float], key: str, model: _Model, path: Path) -> None:
+        whole = model.conditions.get(_ALL)
+        chosen = [whole] if whole is not None else model.conditions.values()
+        figures = [condition.figures.get(self.measure) for condition in chosen]
+        values = [f.value for f in figures if f is not None and f.value is not None]
         if not values:
             return
         value = fmean(values)
         if known.setdefault(key, value) != value:
             raise UsageError(
-                f"two reports give {model['model']} another {self.measure} "
+                f"two reports give {model.model} another {self.measure} "
                 f"({known[key]:.4f}, {value:.4f}); name those of one data set: {path}"
             )

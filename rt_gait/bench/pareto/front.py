@@ -80,7 +80,7 @@ def front_of(results: Sequence[Result], accuracies: Accuracies) -> Front:
         if result.kind != "load" or result.model is None:
             continue
         for point in result.points:
-            if point["unstable"] or point["windows_per_sec"] is None:
+            if point["unstable"] or None in (point["windows_per_sec"], point.get("p99_ms")):
                 found.left_out += 1
             elif point["engine"] == "own":
                 found.candidates.append(_candidate(result, point, accuracies))

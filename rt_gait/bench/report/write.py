@@ -25,13 +25,16 @@ def write_report(folder: Path, out: Path | None, *, overwrite: bool) -> list[Pat
         overwrite: replace them.
 
     Raises:
-        UsageError: there are no results, or of another version, or matplotlib is missing.
+        UsageError: there are no results, or of another version, matplotlib is missing, or the page
+            would take the place of the tables.
         OutputError: they cannot be written.
     """
     draw.check()
     results, accuracies = read_folder(folder), Accuracies("rank-1")
     accuracies.add_folder(folder)
     path = out or folder / PAGE
+    if path.suffix == ".md":
+        raise UsageError(f"--out names the page, such as {PAGE}; the tables lie beside it: {path}")
     paths = {path: as_page(results, accuracies), path.with_suffix(".md"): as_markdown(results)}
     for each in paths:
         if each.exists() and not overwrite:

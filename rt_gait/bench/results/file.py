@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rt_gait.bench.results.form import problem
 from rt_gait.errors import OutputError, UsageError
 
 FORMAT, VERSION = "rt-gait bench", 1
-KINDS = ("load", "capacity", "pipeline")
 
 
 @dataclass
@@ -94,7 +94,7 @@ def read(path: Path) -> Result:
     """Read a result.
 
     Raises:
-        UsageError: it cannot be read, is something else, or of another version.
+        UsageError: it cannot be read, is something else, of another version, or damaged.
     """
     told = read_json(path)
     if not isinstance(told, dict) or told.get("format") != FORMAT:
@@ -104,10 +104,9 @@ def read(path: Path) -> Result:
             f"a result of version {told.get('version')}, this rt-gait reads version {VERSION}; "
             f"measure again: {path}"
         )
+    if wrong := problem(told):
+        raise UsageError(f"a result that is damaged ({wrong}); measure again: {path}")
     names = ("kind", "environment", "model", "setting", "points", "complete", "note")
-    missing = [name for name in names if name not in told]
-    if missing or told["kind"] not in KINDS:
-        raise UsageError(f"a result that lacks {', '.join(missing) or 'a known kind'}: {path}")
     return Result(**{name: told[name] for name in names}, path=path)
 
 

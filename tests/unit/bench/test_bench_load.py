@@ -168,6 +168,9 @@ def test_bad_requests_are_one_line(
     nobody = load("--model", "nobody")
     assert isinstance(nobody, UsageError)
     assert "no model is called 'nobody'" in str(nobody)
+    part = load("--model", "stream")
+    assert isinstance(part, UsageError)
+    assert "the last part of two" in str(part)
     batch = load("--model", "whole", "--batch", "1,65")
     assert isinstance(batch, UsageError)
     assert "--batch 65 is not among 1 to 64" in str(batch)
@@ -181,14 +184,23 @@ def test_bad_requests_are_one_line(
     assert "--overwrite" in str(kept)
 
 
-def test_no_server_is_one_line(triton_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Target.open, "__defaults__", (0.3,))
-    asked = ["--model", "whole", "--triton", "127.0.0.1:9"]
+def test_no_server_is_one_line(triton_models: Path) -> None:
+    asked = ["--model", "whole", "--triton", "127.0.0.1:9", "--wait-triton", "0.3"]
     error = failure(bench("load", *asked, models=triton_models))
     assert isinstance(error, ModelError)
     assert error.exit_code is ExitCode.MODEL
-    assert "no Triton server was ready" in str(error)
+    assert "no Triton server was ready within 0.3 s" in str(error)
     assert "HOST:PORT" in str(failure(bench("load", "--triton", "x", models=triton_models)))
+
+
+@pytest.mark.parametrize(
+    "words", [("--rate", "nan"), ("--rate", "inf"), ("--rate", "-1"), ("--secs", "inf")]
+)
+def test_rates_and_times_that_never_end_are_refused(
+    words: tuple[str, str], triton_models: Path
+) -> None:
+    done = bench("capacity", "--model", "whole", *words, models=triton_models)
+    assert isinstance(done.exception, UsageError) or done.exit_code == ExitCode.USAGE, done.output
 
 
 @pytest.mark.parametrize("text", ["0", "-1ms", "fast", "infs", "2us"])

@@ -102,7 +102,7 @@ def test_a_whole_result_is_read_back(tmp_path: Path) -> None:
         ("[]", "not a result of rt-gait bench"),
         ('{"format": "other"}', "not a result of rt-gait bench"),
         (f'{{"format": "rt-gait bench", "version": {VERSION + 1}}}', "measure again"),
-        (f'{{"format": "rt-gait bench", "version": {VERSION}}}', "lacks kind, environment"),
+        (f'{{"format": "rt-gait bench", "version": {VERSION}}}', "damaged (kind: field required)"),
     ],
 )
 def test_files_of_another_form_are_refused(tmp_path: Path, text: str, told: str) -> None:
@@ -112,6 +112,62 @@ def test_files_of_another_form_are_refused(tmp_path: Path, text: str, told: str)
         error = command(*arguments).exception
         assert isinstance(error, UsageError)
         assert told in str(error)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (("kind",), "walk", "kind: input should be 'load'"),
+        (("kind",), "capacity", "points.0.rate_hz: field required"),
+        (("kind",), "pipeline", "points.0.what: field required"),
+        (("environment",), {}, "environment.time_utc: field required"),
+        (("model",), "small", "model: "),
+        (("setting",), [], "setting: "),
+        (("points",), {}, "points: input should be a valid list"),
+        (("points", 0), 1, "points.0: input should be a valid dictionary"),
+        (("points", 0, "p99_ms"), "fast", "points.0.p99_ms: input should be a valid number"),
+        (("points", 0, "energy"), 3, "points.0.energy: "),
+    ],
+)
+def test_damaged_results_are_told_in_one_line(
+    tmp_path: Path, place: tuple[Any, ...], value: Any, told: str
+) -> None:
+    path = keep(result("small", point(1, 1)), tmp_path)
+    content = json.loads(path.read_text())
+    part = content
+    for step in place[:-1]:
+        part = part[step]
+    part[place[-1]] = value
+    path.write_text(json.dumps(content))
+    for arguments in (("report", tmp_path), ("pareto", path), ("compare", path, path)):
+        error = command(*arguments).exception
+        assert isinstance(error, UsageError)
+        assert f"damaged ({told}" in str(error)
+        assert str(path) in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"layout": 1, "protocol": "p", "models": [{}]}',
+        '{"layout": 1, "protocol": "p", "models": 5}',
+        '{"plan_sha256": "x", "accuracy": {"models": []}}',
+        '{"layout": 1, "protocol": "p", "models": [{"model": "a@1", "conditions": '
+        '{"all": {"figures": {"rank-1": {"value": "high"}}}}}]}',
+    ],
+)
+def test_damaged_reports_are_told_in_one_line(tmp_path: Path, text: str) -> None:
+    path = keep(result("small", point(1, 1)), tmp_path)
+    report = tmp_path / "accuracy.json"
+    report.write_text(text)
+    error = command("pareto", path, "--accuracy", report).exception
+    assert isinstance(error, UsageError)
+    assert "a report that is damaged (models" in str(error)
+
+
+def test_a_point_without_latency_is_left_out() -> None:
+    front = front_of([result("x", point(1, 1), point(1, 4, p99_ms=None))], Accuracies("rank-1"))
+    assert (len(front.best), front.left_out) == (1, 1)
 
 
 def test_folders_without_results_are_refused(tmp_path: Path) -> None:
@@ -298,4 +354,6 @@ def test_the_report_is_one_page_that_fetches_nothing(tmp_path: Path) -> None:
     assert "broke off: the server died" in text
     assert "| 8 x 4 | own | 800.0 |" in (tmp_path / "report.md").read_text()
     assert isinstance(command("report", tmp_path).exception, OutputError)
+    wrong = command("report", tmp_path, "--out", tmp_path / "x.md").exception
+    assert "--out names the page" in str(wrong)
     assert command("report", tmp_path, "--overwrite").exit_code == 0
