@@ -10,6 +10,7 @@ import typer
 from rt_gait import __version__
 from rt_gait.cli.bench import bench_app
 from rt_gait.cli.gallery import gallery_app
+from rt_gait.cli.learn import review
 from rt_gait.cli.measures import energy, evaluate, track
 from rt_gait.cli.models import models_app
 from rt_gait.cli.options import (
@@ -21,6 +22,7 @@ from rt_gait.cli.options import (
     EnergyMeter,
     Fps,
     Gallery,
+    Learn,
     Model,
     Overwrite,
     Triton,
@@ -45,6 +47,7 @@ app.add_typer(gallery_app, name="gallery")
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.command()(energy)
+gallery_app.command()(review)
 
 
 def _print_version(wanted: bool) -> None:
@@ -103,6 +106,7 @@ def run(
     ] = None,
     overwrite: Overwrite = None,
     gallery: Gallery = None,
+    learn: Learn = None,
     model: Model = None,
     detector: Detector = None,
     triton: Triton = None,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from rt_gait import __version__
 from rt_gait.assembly import Assembled, assemble
+from rt_gait.cli.learn import check_learning, open_learner
 from rt_gait.cli.metering import Metering, metering
 from rt_gait.cli.progress import Progress
 from rt_gait.config import Settings, load_settings
@@ -33,7 +34,7 @@ from rt_gait.video.source import Source, open_source
 
 _NOT_IN_EVENTS = {
     "save", "events", "mot", "dump_silhouettes", "energy_log", "energy_meter", "show", "overwrite",
-    "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours", "anonymize",
+    "learn", "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours", "anonymize",
 }  # fmt: skip
 """Settings that results do not depend on."""
 
@@ -46,6 +47,7 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
             "nothing to do: give --video FILE, --camera N or --rtsp URL (rt-gait --help)"
         )
     _check_outputs(settings, config)
+    check_learning(settings)
     with (
         metering(settings) as energy,
         open_source(
@@ -177,6 +179,8 @@ def _open_outputs(
             outputs.append(MotFile(settings.mot))
         if settings.dump_silhouettes is not None:
             outputs.append(SilhouetteDump(settings.dump_silhouettes))
+        if settings.learn:
+            outputs.append(open_learner(settings, assembled, source.info.name, tell_warning))
     except BaseException:
         for output in outputs:
             output.close()
