@@ -50,8 +50,8 @@ class Assembled:
     gallery_revision: int | None = None
     warning: str | None = None
     """What users must be told before they believe a result."""
-    known_score: float = 1.0
-    """Similarity from which a person is known in this run; 1 where nobody is compared."""
+    limits: Thresholds = NOBODY
+    """Where claims begin in this run."""
 
 
 def assemble(
@@ -112,7 +112,7 @@ def assemble(
         identifier=Identifier(templates, limits),
         stitcher=stitcher(info),
     )
-    return Assembled(pipeline, key, info, names, revision, warning, limits.known)
+    return Assembled(pipeline, key, info, names, revision, warning, limits)
 
 
 class Server:

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     show: bool | None = Field(None, description="Window; by default for a camera with a display")
     overwrite: bool = Field(False, description="Replace outputs that exist")
     gallery: Path | None = Field(None, description="Enrolled people, one SQLite file")
+    learn: bool = Field(
+        False, description="Propose walks of people who are clearly known as templates"
+    )
     detector: str = Field("person_seg", description="Model, or Ultralytics weights")
     model: str = Field("gait3d", description="Gait model of the model repository")
     models_dir: Path = Field(

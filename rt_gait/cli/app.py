@@ -11,6 +11,7 @@ from rt_gait import __version__
 from rt_gait.cli.bench import bench_app
 from rt_gait.cli.gallery import gallery_app
 from rt_gait.cli.health import health
+from rt_gait.cli.learn import review
 from rt_gait.cli.measures import energy, evaluate, track
 from rt_gait.cli.models import models_app
 from rt_gait.cli.options import (
@@ -22,6 +23,7 @@ from rt_gait.cli.options import (
     EnergyMeter,
     Fps,
     Gallery,
+    Learn,
     Metrics,
     Model,
     Overwrite,
@@ -47,6 +49,7 @@ app.add_typer(gallery_app, name="gallery")
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.command()(energy)
+gallery_app.command()(review)
 
 
 def _print_version(wanted: bool) -> None:
@@ -106,6 +109,7 @@ def run(
     ] = None,
     overwrite: Overwrite = None,
     gallery: Gallery = None,
+    learn: Learn = None,
     model: Model = None,
     detector: Detector = None,
     triton: Triton = None,

@@ -190,7 +190,7 @@ def _add(
     other = nearest(vectors[chosen], templates, leave_out=subject_id)
     if other is not None:
         sys.stderr.write(f"nearest other person: {names[other.other_id]}, {other.score:.3f}\n")
-        if other.score >= assembled.known_score:
+        if other.score >= assembled.limits.known:
             tell_warning(
                 f"a run would take {name} for {names[other.other_id]}: the same person under two "
                 "names, or two that this model cannot tell apart; see rt-gait gallery check"

@@ -9,7 +9,9 @@ import typer
 
 from rt_gait.errors import UsageError
 
-gallery_app = typer.Typer(help="List, show, rename, remove, export or import enrolled people.")
+gallery_app = typer.Typer(
+    help="List, show, check, rename, forget, export or import enrolled people; review proposals."
+)
 
 File = Annotated[
     Path | None, typer.Option("--gallery", help="Gallery file (default people.gallery)")

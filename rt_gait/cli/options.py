@@ -21,6 +21,14 @@ def option(*names: str, text: str, panel: str | None = None) -> typer.models.Opt
 Gallery = Annotated[
     Path | None, option("--gallery", text="Enrolled people, a file made by enroll", panel=WHO)
 ]
+Learn = Annotated[
+    bool | None,
+    option(
+        "--learn",
+        text="Propose walks of people clearly known as templates, for gallery review",
+        panel=WHO,
+    ),
+]
 Model = Annotated[str | None, option("--model", text="Gait model (default gait3d)", panel=WHO)]
 Detector = Annotated[
     str | None,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from rt_gait import __version__
 from rt_gait.assembly import Assembled, assemble
+from rt_gait.cli.learn import check_learning, open_learner
 from rt_gait.cli.metering import Metering, metering
 from rt_gait.cli.progress import Progress
 from rt_gait.cli.watching import Watching, watching
@@ -34,7 +35,8 @@ from rt_gait.video.source import Source, open_source
 
 _NOT_IN_EVENTS = {
     "save", "events", "mot", "dump_silhouettes", "energy_log", "energy_meter", "show", "overwrite",
-    "metrics", "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours", "anonymize",
+    "learn", "metrics", "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours",
+    "anonymize",
 }  # fmt: skip
 """Settings that results do not depend on."""
 
@@ -47,6 +49,7 @@ def run_command(config: Path | None, flags: Mapping[str, Any]) -> int:
             "nothing to do: give --video FILE, --camera N or --rtsp URL (rt-gait --help)"
         )
     _check_outputs(settings, config)
+    check_learning(settings)
     with (
         watching(settings) as watch,
         metering(settings) as energy,
@@ -183,6 +186,8 @@ def _open_outputs(
             outputs.append(MotFile(settings.mot))
         if settings.dump_silhouettes is not None:
             outputs.append(SilhouetteDump(settings.dump_silhouettes))
+        if settings.learn:
+            outputs.append(open_learner(settings, assembled, source.info.name, tell_warning))
     except BaseException:
         for output in outputs:
             output.close()

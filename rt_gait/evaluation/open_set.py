@@ -48,19 +48,19 @@ def open_set(scores: Scores, resampling: Resampling) -> tuple[dict[str, Figure],
                 left_out.append(f"N = {size}, FPIR {percent(limit)}: {probes} non-mated probes")
                 continue
             name = f"FNIR at FPIR {percent(limit)}, N = {size}"
-            figures[name] = _figure(mated, non_mated, limit, resampling)
+            figures[name] = figure_at(mated, non_mated, limit, resampling)
     return figures, left_out
 
 
-_Searches = tuple[Ints, FloatArray]
+Searches = tuple[Ints, FloatArray]
 """Whose probe each search is, and its score; -inf where the own subject is not first."""
 
 
-def _draws(scores: Scores, enrollable: Ints, size: int) -> tuple[_Searches, _Searches, int]:
+def _draws(scores: Scores, enrollable: Ints, size: int) -> tuple[Searches, Searches, int]:
     """Return the mated and the non-mated searches of all draws, and how many probes were such."""
     rng = np.random.default_rng([_SEED, size])
-    mated: list[_Searches] = []
-    non_mated: list[_Searches] = []
+    mated: list[Searches] = []
+    non_mated: list[Searches] = []
     stranger = np.zeros(len(scores.subject), np.bool_)
     for _ in range(DRAWS):
         enrolled = rng.choice(enrollable, size, replace=False)
@@ -75,12 +75,13 @@ def _draws(scores: Scores, enrollable: Ints, size: int) -> tuple[_Searches, _Sea
     return _joined(mated), _joined(non_mated), int(stranger.sum())
 
 
-def _joined(parts: list[_Searches]) -> _Searches:
+def _joined(parts: list[Searches]) -> Searches:
     subject, value = (np.concatenate(side) for side in zip(*parts, strict=True))
     return subject, value.astype(np.float32)
 
 
-def _figure(mated: _Searches, non_mated: _Searches, limit: float, resampling: Resampling) -> Figure:
+def figure_at(mated: Searches, non_mated: Searches, limit: float, resampling: Resampling) -> Figure:
+    """Return FNIR at the lowest threshold at which FPIR is at most ``limit``."""
     exact = exact_rates(mated[1], non_mated[1], (limit,))
     value, at = rejects_at(exact, limit)
     edges = edges_of(mated[1], non_mated[1])

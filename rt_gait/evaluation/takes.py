@@ -7,12 +7,14 @@ again, with other rules, in seconds (``rt_gait.bench.identity``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from rt_gait.errors import DamagedInputError, SourceOpenError
+from rt_gait.gait.embedder import OnnxGaitEmbedder
+from rt_gait.gait.windows import cut_windows
 from rt_gait.types import FloatArray, Silhouette
 
 ENROL, SAME_DAY, OTHER_DAY, STANDING = "enrol", "same day", "other day", "standing"
@@ -92,6 +94,26 @@ def read_takes(path: Path) -> tuple[list[Take], str]:
         return [_take(data, k) for k in range(len(data["subject"]))], str(data["model"])
     except (KeyError, IndexError, ValueError) as error:
         raise DamagedInputError(f"the arrays of this file do not fit together: {path}") from error
+
+
+def embed_steps(
+    steps: Sequence[Silhouette], embedder: OnnxGaitEmbedder
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ends [W] of the windows of a track, and their embeddings [W, D]."""
+    windows = list(cut_windows(steps, embedder.shape))
+    size = embedder.info.outputs[0].dims[0]
+    found = embedder.embed(windows) if windows else []
+    vectors = np.stack([e.vector for e in found]) if found else np.zeros((0, size), np.float32)
+    return np.array([w.end_secs for w in windows]), vectors
+
+
+def embedded(takes: Sequence[Take], embedder: OnnxGaitEmbedder) -> list[Take]:
+    """Return the takes with the embeddings of another model."""
+    made = (embed_steps(t.silhouettes, embedder) for t in takes)
+    return [
+        replace(take, ends_secs=ends, vectors=vectors)
+        for take, (ends, vectors) in zip(takes, made, strict=True)
+    ]
 
 
 def _take(data: dict[str, np.ndarray], k: int) -> Take:

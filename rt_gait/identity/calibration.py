@@ -30,6 +30,8 @@ MOST_CANDIDATES = 0.3
 SEEN_AT_LEAST = 3
 """Strangers expected above a threshold before it is called a promise."""
 LEAST_STRANGERS = 5
+DOUBT = 0.01
+"""Odds that some hundred people gave tell nothing of rarer errors: nobody is ever certain."""
 REPLICATES = 1000
 _SEED = 19795
 
@@ -42,9 +44,9 @@ class Odds:
     offset: float
 
     def probability(self, score: float) -> float:
-        """Return the probability, 0..1, to 4 decimals."""
+        """Return the probability to 4 decimals, never nearer to 0 or 1 than :data:`DOUBT`."""
         log_odds = min(max(self.slope * score + self.offset, -30.0), 30.0)
-        return round(1 / (1 + exp(-log_odds)), 4)
+        return round(min(max(1 / (1 + exp(-log_odds)), DOUBT), 1 - DOUBT), 4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -44,3 +45,8 @@ def new_consent(reference: str | None, expires: str | None) -> Consent | None:
         except ValueError:
             raise UsageError(f"expected a date such as 2027-01-31, not {expires!r}") from None
     return Consent(text, expires)
+
+
+def expired(consents: Mapping[str, Consent], day: str) -> set[str]:
+    """Return the subject ids of those whose consent has expired by a day, ISO 8601."""
+    return {i for i, c in consents.items() if c.expires is not None and c.expires < day}

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rt_gait.errors import GalleryError
 from rt_gait.identity.calibration import Calibration
-from rt_gait.identity.consent import Consent
+from rt_gait.identity.consent import Consent, expired
 from rt_gait.identity.exchange import read_export, write_export
 from rt_gait.identity.gallery_calibration import read_calibration, write_calibration
 from rt_gait.identity.gallery_database import Database
@@ -198,8 +198,7 @@ class Gallery:
         Args:
             today: ISO 8601 date; that of now in UTC where it is not given.
         """
-        day = today or utc_now()[:10]
-        return {i for i, c in self.consents().items() if c.expires is not None and c.expires < day}
+        return expired(self.consents(), today or utc_now()[:10])
 
     @property
     def encrypted(self) -> bool:

@@ -26,6 +26,19 @@ from rt_gait.types import FloatArray
 NORM_ERROR_MAX = 1e-3
 """A stored vector is off by some 1e-7; more means that its bytes have changed since."""
 
+_ENCRYPTED = (
+    (
+        "templates",
+        "SELECT template_id, subject_id, vector FROM templates",
+        "UPDATE templates SET vector = ? WHERE template_id = ?",
+    ),
+    (
+        "proposals",
+        "SELECT template_id, subject_id, vector FROM proposals",
+        "UPDATE proposals SET vector = ? WHERE template_id = ?",
+    ),
+)
+
 
 class Store:
     """The statements on a gallery; those that write run inside ``Database.change``."""
@@ -70,18 +83,16 @@ class Store:
         return self._seal
 
     def encrypt(self) -> None:
-        """Encrypt every template, inside :meth:`change`."""
+        """Encrypt every template and proposal, inside :meth:`change`."""
         seal = Seal()
         self._database.execute(sealing.TABLE)
         self._database.execute(f"PRAGMA user_version = {KEEPING_VERSION}")
         self._database.execute("INSERT INTO sealed VALUES (1, ?)", seal.proof())
-        for template_id, owner, vector in self._database.rows(
-            "SELECT template_id, subject_id, vector FROM templates"
-        ):
-            closed = seal.close(vector, owner)
-            self._database.execute(
-                "UPDATE templates SET vector = ? WHERE template_id = ?", closed, template_id
-            )
+        for table, find, change in _ENCRYPTED:
+            for template_id, owner, vector in (
+                self._database.rows(find) if self._database.has(table) else ()
+            ):
+                self._database.execute(change, seal.close(vector, owner), template_id)
 
     def set_consent(self, subject_id: str, given: Consent) -> None:
         """Note a consent in the place of the one before, inside :meth:`change`."""
@@ -147,20 +158,24 @@ class Store:
             )
         if subject.consent is not None:
             self.set_consent(subject.subject_id, subject.consent)
-        seal = self.seal()
         self._database.execute_many(
             "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     *(template.template_id, subject.subject_id, key.model, key.segmenter),
-                    _stored(template, subject.subject_id, seal),
+                    self.stored(template.vector, subject.subject_id),
                     *(template.source, template.created_at),
                 )
                 for template in subject.templates
             ],
         )
 
-    def _vectors(self, blobs: list[bytes], owners: list[str]) -> FloatArray:
+    def stored(self, vector: FloatArray, owner: str) -> bytes:
+        """Return a template [D] of a subject as it goes into the file, encrypted where all are."""
+        plain, seal = vector.astype("<f4").tobytes(), self.seal()
+        return plain if seal is None else seal.close(plain, owner)
+
+    def vectors(self, blobs: list[bytes], owners: list[str]) -> FloatArray:
         """Return stored vectors as [M, D] float32, M at least 1; GalleryError if damaged."""
         seal = self.seal()
         if seal is not None:
@@ -184,7 +199,7 @@ class Store:
         if not rows:
             return Templates.none()
         subject_ids, owners = np.unique([row[0] for row in rows], return_inverse=True)
-        vectors = self._vectors([row[1] for row in rows], [row[0] for row in rows])
+        vectors = self.vectors([row[1] for row in rows], [row[0] for row in rows])
         return Templates(tuple(subject_ids.tolist()), owners.astype(np.int64), vectors)
 
     def contents(self) -> Contents:
@@ -199,7 +214,7 @@ class Store:
                 "ORDER BY 1, 2"
             )
             consents = self.consents()
-        vectors = self._vectors([row[2] for row in rows], [row[0] for row in rows]) if rows else ()
+        vectors = self.vectors([row[2] for row in rows], [row[0] for row in rows]) if rows else ()
         templates = {
             owner: tuple(TemplateRecord(row[1], vector, row[3], row[4]) for row, vector in group)
             for owner, group in groupby(
@@ -216,11 +231,6 @@ class Store:
                 for subject_id, name, created_at in people
             ),
         )
-
-
-def _stored(template: TemplateRecord, owner: str, seal: Seal | None) -> bytes:
-    plain = template.vector.astype("<f4").tobytes()
-    return plain if seal is None else seal.close(plain, owner)
 
 
 def _advice(held: TemplateKey, key: TemplateKey) -> str:

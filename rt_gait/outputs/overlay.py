@@ -35,6 +35,13 @@ _WHY = {
     Rejection.FRAGMENTED: "outline broken",
     Rejection.LOW_SCORE: "unclear",
 }
+_REASONS = {
+    Reason.NOT_WALKING: "not walking",
+    Reason.SUSPECTED_SWAP: "looking again",
+    Reason.SEEN_ELSEWHERE: "the name is taken",
+    Reason.TWO_CLOSE: "two alike",
+}
+"""What the headline leaves open."""
 
 
 def draw(result: FrameResult, names: Mapping[str, str], *, outlines: bool = True) -> UInt8Array:
@@ -81,7 +88,7 @@ def _text_scale(image: UInt8Array) -> float:
 
 def _headline(number: int, identity: Identity, names: Mapping[str, str]) -> str:
     name = names.get(identity.subject_id or "", identity.subject_id or "")
-    sure = "" if identity.probability is None else f"  {_percent(identity.probability)}"
+    sure = "" if identity.probability is None else f"  {identity.probability:.0%}"
     if identity.state is IdentityState.KNOWN:
         return f"{number}  {name}  {identity.score:.2f}{sure}"
     if identity.state is IdentityState.CANDIDATE:
@@ -92,18 +99,13 @@ def _headline(number: int, identity: Identity, names: Mapping[str, str]) -> str:
     return f"{number}  ..."
 
 
-def _percent(probability: float) -> str:
-    """Return a probability as it may be shown: nobody is ever certain."""
-    return f"{min(max(round(100 * probability), 1), 99)}%"
-
-
 def _why_not(identity: Identity, rejection: Rejection | None) -> str:
-    """Say why nothing can be said of a person yet."""
+    """Say why somebody has no name, where the headline does not."""
     if identity.state is not IdentityState.INSUFFICIENT:
-        return ""
+        return "" if identity.reason is None else _REASONS.get(identity.reason, "")
     if rejection is not None:
         return _WHY[rejection]
-    return "not walking" if identity.reason is Reason.NOT_WALKING else "watching"
+    return _REASONS.get(identity.reason or Reason.FEW_WINDOWS, "watching")
 
 
 def _tint(

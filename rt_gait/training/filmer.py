@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take
+from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take, embed_steps
 from rt_gait.types import Embedding, Frame, Silhouette, Window, WindowLoss
 
 SIZE_PX = (640, 480)
@@ -73,7 +73,7 @@ class Filmer:
         )
         takes = []
         for track_id, own in steps.items():
-            ends, vectors = self._embed(own)
+            ends, vectors = embed_steps(own, self._embedder)
             takes.append(
                 Take(
                     subject=number,
@@ -118,15 +118,6 @@ class Filmer:
             for silhouette in result.silhouettes:
                 steps.setdefault(silhouette.track_id, []).append(silhouette)
         return seen, first, steps
-
-    def _embed(self, steps: Sequence[Silhouette]) -> tuple[Any, Any]:
-        from rt_gait.gait.windows import cut_windows
-
-        windows = list(cut_windows(steps, self._embedder.shape))
-        size = self._embedder.info.outputs[0].dims[0]
-        found = self._embedder.embed(windows) if windows else []
-        vectors = np.stack([e.vector for e in found]) if found else np.zeros((0, size), np.float32)
-        return np.array([w.end_secs for w in windows]), vectors
 
 
 class _Silent:

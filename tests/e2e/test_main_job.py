@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,24 @@ def test_the_sample_recognises_who_is_enrolled_and_nobody_else(tmp_path: Path) -
     wrong = {i: name for i, name in called.items() if name and walkers[i] != name}
     assert not wrong
     assert right == set(names.values())
+
+
+def test_a_walk_of_somebody_known_is_proposed_and_becomes_templates(tmp_path: Path) -> None:
+    shutil.copy(SAMPLES / "people.gallery", tmp_path)
+    gallery = ("--gallery", "people.gallery")
+    walk = ("--video", SAMPLES / "enrol_anna.mp4", "--headless", *gallery)
+    done = rt_gait(*walk, "--learn", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = rt_gait("gallery", "review", *gallery, cwd=tmp_path).stdout.splitlines()
+    assert told and all("\tanna " in line and "enrol_anna.mp4" in line for line in told)
+    with Gallery.open(tmp_path / "people.gallery", read_only=True) as opened:
+        before = {p.name: p.templates for p in opened.subjects()}
+    ids = [line.split("\t")[0] for line in told]
+    done = rt_gait("gallery", "review", "--accept", ids[0], *gallery, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with Gallery.open(tmp_path / "people.gallery", read_only=True) as opened:
+        after = {p.name: p.templates for p in opened.subjects()}
+    assert after.pop("anna") > before.pop("anna") and after == before
 
 
 def who_each_track_follows(path: Path) -> dict[int, str | None]:

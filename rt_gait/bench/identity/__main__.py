@@ -16,27 +16,25 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_gait.bench.identity.honesty import honesty, probabilities
+from rt_gait.bench.identity.ablation import ablation
+from rt_gait.bench.identity.honesty import honesty, odds_of_model, probabilities
 from rt_gait.bench.identity.runs import runs
 from rt_gait.bench.identity.scores import (
     RULES,
     World,
     kept_walks,
+    one_walk_enrolled,
     resampling,
+    told,
     track_scores,
     world_of,
 )
 from rt_gait.errors import RtGaitError
 from rt_gait.evaluation.open_set import open_set
-from rt_gait.evaluation.resampling import Figure
-from rt_gait.evaluation.takes import OTHER_DAY, SAME_DAY, read_takes
+from rt_gait.evaluation.takes import OTHER_DAY, SAME_DAY, embedded, read_takes
+from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.walking import LEAST_SWING
-
-
-def told(figure: Figure) -> str:
-    """Return a share in percent with its interval."""
-    low, high = figure.interval
-    return f"{100 * figure.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+from rt_gait.serving.repository import default_models_dir
 
 
 def open_set_table(world: World) -> Iterator[str]:
@@ -63,21 +61,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rt_gait.bench.identity", description=__doc__)
     parser.add_argument("takes", type=Path, help="made by python -m rt_gait.training.filmed")
     parser.add_argument("--cohort", type=int, default=100, help="people to calibrate with")
+    parser.add_argument("--model", help="embed the silhouettes anew with another gait model")
+    parser.add_argument("--models-dir", type=Path, default=default_models_dir())
     asked = parser.parse_args(argv)
     try:
         takes, model = read_takes(asked.takes)
+        if asked.model is not None:
+            embedder = OnnxGaitEmbedder(gait_model_info(asked.models_dir, asked.model))
+            takes, model = embedded(takes, embedder), embedder.info.key
     except RtGaitError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
     people = np.unique([t.subject for t in takes])
-    cohort = [t for t in takes if t.subject in set(people[: asked.cohort].tolist())]
-    world = world_of([t for t in takes if t.subject not in set(people[: asked.cohort].tolist())])
+    strangers = set(people[: asked.cohort].tolist())
+    cohort = [t for t in takes if t.subject in strangers]
+    others = [t for t in takes if t.subject not in strangers]
+    world, first_walk = world_of(others), world_of(one_walk_enrolled(others))
     print(f"{model}: {len(world.templates.subject_ids)} people, {len(world.walks)} walks of theirs")
     for title, lines in (
         ("FNIR at FPIR, percent", open_set_table(world)),
+        ("parts taken out, parts put in", ablation(world, first_walk, world_of(cohort))),
         ("who walks", walking_table(world)),
         ("FPIR asked and found", honesty(world, cohort)),
         ("probability told and found", probabilities(world, cohort)),
+        ("odds, for the configuration", odds_of_model(world, cohort)),
         ("runs", runs(world, cohort)),
     ):
         print(f"\n## {title}")

@@ -11,7 +11,7 @@ from rt_gait.bench.identity.replay import enrolled
 from rt_gait.bench.identity.scores import MIN_WINDOWS, Walk, World
 from rt_gait.evaluation.sequences import Ints
 from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, Take
-from rt_gait.identity.calibration import Calibration, Search, calibrate
+from rt_gait.identity.calibration import Calibration, Search, calibrate, odds
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.searches import among_themselves, search
 
@@ -41,10 +41,10 @@ def searches(
     return strangers, genuine
 
 
-def draws(world: World, size: int, count: int = DRAWS) -> Iterator[Ints]:
-    """Give people to enrol, always the same ones."""
+def draws(world: World, size: int, count: int | None = None) -> Iterator[Ints]:
+    """Give people to enrol, always the same ones, :data:`DRAWS` times if nothing else is said."""
     rng = np.random.default_rng([19795, size])
-    for _ in range(count):
+    for _ in range(DRAWS if count is None else count):
         yield rng.choice(len(world.templates.subject_ids), size, replace=False)
 
 
@@ -62,11 +62,16 @@ def calibrated(
     With ``themselves`` the enrolled are strangers to one another, and the higher threshold is
     taken, as ``rt-gait calibrate`` does.
     """
-    one = {t.subject: t for t in cohort if t.kind != ENROL and len(t.vectors) >= MIN_WINDOWS}
-    strangers, _ = searches(list(one.values()), templates, mated=False)
+    strangers, _ = searches(one_walk_each(cohort), templates, mated=False)
     pools = [strangers, *([among_themselves(templates)] if themselves else [])]
     made = [calibrate(pool, [], fpir=fpir, subjects=len(templates)) for pool in pools]
     return max(made, key=lambda c: c.known)
+
+
+def one_walk_each(cohort: Sequence[Take]) -> list[Take]:
+    """Return a walk of every stranger, as of those that come with rt-gait."""
+    walks = (t for t in cohort if t.kind != ENROL and len(t.vectors) >= MIN_WINDOWS)
+    return list({t.subject: t for t in walks}.values())
 
 
 def honesty(world: World, cohort: Sequence[Take]) -> Iterator[str]:
@@ -76,8 +81,8 @@ def honesty(world: World, cohort: Sequence[Take]) -> Iterator[str]:
     for size in SIZES:
         if size >= len(world.templates.subject_ids):
             continue
-        for most, themselves in [*((n, False) for n in STRANGERS), (STRANGERS[-1], True)]:
-            count = min(most, len(people))
+        counts = sorted({min(n, len(people)) for n in STRANGERS})
+        for count, themselves in [*((n, False) for n in counts), (counts[-1], True)]:
             found: dict[float, list[float]] = {f: [] for f in ASKED}
             for chosen in draws(world, size):
                 templates = enrolled(world, chosen)
@@ -110,10 +115,9 @@ def probabilities(world: World, cohort: Sequence[Take]) -> Iterator[str]:
         half = np.array_split(chosen, 2)
         inside = [w.take for w in walks_of(world, half[0], inside=True)]
         _, genuine = searches(inside, templates, mated=True)
-        one = {t.subject: t for t in cohort if t.kind != ENROL and len(t.vectors) >= MIN_WINDOWS}
-        strangers, _ = searches(list(one.values()), templates, mated=False)
-        odds = calibrate(strangers, genuine, fpir=0.1, subjects=size).odds
-        if odds is None:
+        strangers, _ = searches(one_walk_each(cohort), templates, mated=False)
+        made = calibrate(strangers, genuine, fpir=0.1, subjects=size).odds
+        if made is None:
             continue
         fresh, _ = searches(
             [w.take for w in walks_of(world, chosen, inside=False)], templates, mated=False
@@ -124,7 +128,7 @@ def probabilities(world: World, cohort: Sequence[Take]) -> Iterator[str]:
             (fresh, False, 1 / len(fresh)),
             (own, True, 1 / max(len(others), 1)),
         ):
-            told += [odds.probability(s.score) for s in part]
+            told += [made.probability(s.score) for s in part]
             right += [good] * len(part)
             weight += [share] * len(part)
     values, hits, weights = np.array(told), np.array(right), np.array(weight)
@@ -136,3 +140,22 @@ def probabilities(world: World, cohort: Sequence[Take]) -> Iterator[str]:
             mean = np.average(values[kept], weights=weights[kept])
             yield f"told {low:.0%} to {min(high, 1):.0%}: {mean:.1%} on average, right {share:.1%}"
     yield f"Brier score {np.average((values - hits) ** 2, weights=weights):.4f}"
+
+
+def odds_of_model(world: World, cohort: Sequence[Take]) -> Iterator[str]:
+    """Give the odds for the configuration of a model, with 20 enrolled or as many as there are."""
+    size = min(SIZES[0], len(world.templates.subject_ids))
+    strangers: list[Search] = []
+    genuine: list[Search] = []
+    for chosen in draws(world, size):
+        templates = enrolled(world, chosen)
+        strangers += searches(one_walk_each(cohort), templates, mated=False)[0]
+        inside = [w.take for w in walks_of(world, chosen, inside=True)]
+        genuine += searches(inside, templates, mated=True)[1]
+    if not (strangers and genuine):
+        yield "too few walks"
+        return
+    found = odds(*(np.array([s.score for s in pool]) for pool in (genuine, strangers)))
+    people = (len({s.person for s in pool}) for pool in (genuine, strangers))
+    yield "{} people and {} strangers, {} enrolled".format(*people, size)
+    yield f"odds_slope {found.slope:.1f}, odds_offset {found.offset:.1f}"

@@ -29,12 +29,13 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.walking import judged
 from rt_gait.identity.calibration import calibrate
 from rt_gait.identity.fusion import Identifier
+from rt_gait.identity.learning import WINDOWS_LEAST, is_clear
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.searches import among_themselves, search
 from rt_gait.identity.thresholds import Thresholds
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import read_ground_truth
-from rt_gait.types import Embedding, FloatArray, IdentityState, Window
+from rt_gait.types import Embedding, FloatArray, Identity, IdentityState, Window
 
 DRAWS = 10
 FPIRS = (0.01, 0.05, 0.1)
@@ -73,7 +74,7 @@ def name(
             np.concatenate([first[p].vectors for p in enrolled]),
         )
         limits = limits_of(templates)
-        counts.update(_run(Identifier(templates, limits), second))
+        counts.update(_run(Identifier(templates, limits), limits, second))
     return counts
 
 
@@ -92,9 +93,10 @@ def calibrated(
     return Thresholds(known=found.known, candidate=found.candidate, margin=margin)
 
 
-def _run(identifier: Identifier, second: Mapping[int, Half]) -> Counter[str]:
+def _run(identifier: Identifier, limits: Thresholds, second: Mapping[int, Half]) -> Counter[str]:
     counts: Counter[str] = Counter()
     shown: dict[int, set[str]] = {p: set() for p in second}
+    settled: dict[int, Identity] = {}
     start, end = (
         pick(s[k] for half in second.values() for s in half.spans_secs)
         for pick, k in ((min, 0), (max, 1))
@@ -114,6 +116,8 @@ def _run(identifier: Identifier, second: Mapping[int, Half]) -> Counter[str]:
         ]
         names = []
         for person, identity in identifier.decide(present).items():
+            if identity.state is not IdentityState.INSUFFICIENT:
+                settled[person] = identity
             if identity.state is IdentityState.KNOWN:
                 names.append(str(identity.subject_id))
                 shown[person].add(str(identity.subject_id))
@@ -126,6 +130,11 @@ def _run(identifier: Identifier, second: Mapping[int, Half]) -> Counter[str]:
         counts[kind] += 1
         counts[f"{kind} shown as themselves"] += str(person) in shown[person]
         counts[f"{kind} shown as another"] += bool(shown[person] - {str(person)})
+        if len(half.vectors) >= WINDOWS_LEAST and len(shown[person]) == 1:
+            proposed = is_clear(settled[person], limits)
+            right = shown[person] == {str(person)}
+            counts["proposed by --learn, rightly"] += proposed and right
+            counts["proposed by --learn, wrongly"] += proposed and not right
     return counts
 
 

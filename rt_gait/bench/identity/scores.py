@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from rt_gait.evaluation.resampling import Resampling
+from rt_gait.evaluation.resampling import Figure, Resampling
 from rt_gait.evaluation.searches import Scores
-from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take, read_takes
+from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take
 from rt_gait.gait.walking import quality, swing
 from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.identity.matching import Templates, subject_scores
@@ -60,20 +59,12 @@ class World:
         return ids.index(name) if name in ids else -1
 
 
-def read_world(path: Path, change: Callable[[FloatArray], FloatArray] = lambda v: v) -> World:
-    """Read takes; ``change`` maps embeddings [W, D] to others."""
-    takes, _ = read_takes(path)
-    return world_of(takes, change)
-
-
-def world_of(
-    takes: Sequence[Take], change: Callable[[FloatArray], FloatArray] = lambda v: v
-) -> World:
+def world_of(takes: Sequence[Take]) -> World:
     """Compare every walk with everybody's enrolment."""
     held: dict[str, list[FloatArray]] = {}
     for take in takes:
         if take.kind == ENROL and len(take.vectors):
-            held.setdefault(str(take.subject), []).append(_spread(change(take.vectors)))
+            held.setdefault(str(take.subject), []).append(_spread(take.vectors))
     ids = tuple(sorted(held))
     vectors = np.concatenate([np.concatenate(held[i]) for i in ids])
     owners = np.repeat(np.arange(len(ids)), [sum(map(len, held[i])) for i in ids])
@@ -84,8 +75,20 @@ def world_of(
         if take.kind == ENROL or not windows:
             continue
         swings = np.array([swing(w) for w in windows], np.float32)
-        walks.append(Walk(take, windows, swings, subject_scores(change(take.vectors), templates)))
+        walks.append(Walk(take, windows, swings, subject_scores(take.vectors, templates)))
     return World(templates, tuple(walks))
+
+
+def one_walk_enrolled(takes: Sequence[Take]) -> list[Take]:
+    """Return the takes with only the first of everybody's walks to enrol."""
+    first = {t.subject: t for t in reversed(takes) if t.kind == ENROL and len(t.vectors)}
+    return [t for t in takes if t.kind != ENROL or t is first.get(t.subject)]
+
+
+def told(figure: Figure) -> str:
+    """Return a share in percent with its interval."""
+    low, high = figure.interval
+    return f"{100 * figure.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _spread(vectors: FloatArray) -> FloatArray:

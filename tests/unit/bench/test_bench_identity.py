@@ -1,18 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from rt_gait.bench.identity import honesty, runs
+from rt_gait.bench.identity import ablation, honesty, runs
 from rt_gait.bench.identity.__main__ import main
 from rt_gait.bench.identity.replay import Shown, enrolled, replay
-from rt_gait.bench.identity.scores import World, world_of
-from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take, write_takes
+from rt_gait.bench.identity.scores import World, one_walk_enrolled, world_of
+from rt_gait.evaluation.takes import (
+    ENROL,
+    OTHER_DAY,
+    SAME_DAY,
+    STANDING,
+    Take,
+    embedded,
+    write_takes,
+)
+from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.walking import LEAST_SWING
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.serving.repository import default_models_dir
 from rt_gait.types import Silhouette
 
 FPS, FRAMES, SIZE = 15, 36, 32
@@ -88,6 +100,62 @@ def test_who_stands_gives_nothing(world: World) -> None:
     assert (found.mated, found.named, found.wrong) == (6, 0, 0)
 
 
+def share_first(world: World, variant: ablation.Variant) -> float:
+    """Return how many walks of everybody, all of them enrolled, find their own subject first."""
+    walks = world.of(SAME_DAY)
+    scores = variant(world.templates, walks, world)
+    return float(np.mean(scores.argmax(axis=1) == [world.column(w) for w in walks]))
+
+
+def changed(change: Callable[[Take], np.ndarray]) -> World:
+    """Return the world with other embeddings."""
+    return world_of([replace(t, vectors=unit(change(t))) for t in takes(12)])
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    found: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return found.astype(np.float32)
+
+
+def test_whitening_takes_out_in_what_everybody_varies() -> None:
+    def disturbed(one: Take) -> np.ndarray:
+        rng = np.random.default_rng([one.subject, one.clip])
+        vectors = one.vectors.copy()
+        vectors[:, 0] += 4 * rng.standard_normal()
+        return vectors
+
+    world = changed(disturbed)
+    plain, white = (share_first(world, v) for v in (ablation.as_it_is, ablation.whitened))
+    assert plain < 0.8 and white == 1
+
+
+def test_centring_and_a_cohort_take_out_what_everybody_shares(world: World) -> None:
+    shifted = changed(lambda one: one.vectors + 2)
+    walks = shifted.of(SAME_DAY)
+    plain, centred = (
+        v(shifted.templates, walks, shifted) for v in (ablation.as_it_is, ablation.centred)
+    )
+    assert np.median(plain) > 0.9 and np.median(centred) < 0.3
+    scores = ablation.normalised(world.templates, world.of(SAME_DAY), world_of(takes(20)[60:]))
+    own = [world.column(w) for w in world.of(SAME_DAY)]
+    others = np.delete(scores.ravel(), np.arange(12) * 12 + own)
+    assert abs(float(np.mean(others))) < 0.7 and scores[range(12), own].min() > 2
+
+
+def test_one_walk_enrolled_leaves_everybody_in(world: World) -> None:
+    fewer = world_of(one_walk_enrolled(takes(12)))
+    assert fewer.templates.subject_ids == world.templates.subject_ids
+    assert 2 * len(fewer.templates.vectors) == len(world.templates.vectors)
+    assert len(fewer.walks) == len(world.walks)
+
+
+def test_takes_can_be_embedded_by_another_model() -> None:
+    embedder = OnnxGaitEmbedder(gait_model_info(default_models_dir(), "gei"))
+    (again,) = embedded([take(0, SAME_DAY, 2)], embedder)
+    assert again.vectors.shape == (3, 2816) and len(again.ends_secs) == 3
+    np.testing.assert_allclose(np.linalg.norm(again.vectors, axis=1), 1, atol=1e-5)
+
+
 def test_everything_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +165,14 @@ def test_everything_is_told(
     assert main([str(tmp_path / "takes.npz"), "--cohort", "12"]) == 0
     told = capsys.readouterr().out
     assert "24 people" in told
-    for title in ("FNIR at FPIR", "who walks", "FPIR asked and found", "probability", "runs"):
+    for title in (
+        "FNIR at FPIR",
+        "parts",
+        "who walks",
+        "FPIR asked and found",
+        "probability",
+        "odds",
+        "runs",
+    ):
         assert f"## {title}" in told
     assert main([str(tmp_path / "none.npz")]) == 3

@@ -84,8 +84,8 @@ def test_odds_tell_probabilities_that_hold() -> None:
     made = odds(rng.normal(0.7, 0.1, 5000), rng.normal(0.3, 0.1, 5000))
     assert made.probability(0.5) == pytest.approx(0.5, abs=0.02)
     assert made.probability(0.6) == pytest.approx(1 / (1 + np.exp(-4)), abs=0.02)
-    assert made.probability(-1) == 0.0
-    assert 0.99 < made.probability(1) <= 1.0
+    assert made.probability(-1) == 0.01
+    assert made.probability(1) == 0.99
 
 
 def test_odds_of_kinds_that_do_not_overlap_stay_finite() -> None:

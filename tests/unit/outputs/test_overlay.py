@@ -7,6 +7,7 @@ import pytest
 from scripted import Person, ScriptedDetector, frame
 
 from rt_gait.outputs.overlay import draw
+from rt_gait.reasons import Reason
 from rt_gait.types import (
     FrameResult,
     Identity,
@@ -50,6 +51,23 @@ def test_the_reason_for_not_recognising_is_shown() -> None:
     plain = draw(result(Identity()), {})
     for rejection in Rejection:
         assert (draw(result(Identity(), rejection), {}) != plain).any()
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (IdentityState.INSUFFICIENT, Reason.NOT_WALKING),
+        (IdentityState.INSUFFICIENT, Reason.SUSPECTED_SWAP),
+        (IdentityState.UNKNOWN, Reason.SEEN_ELSEWHERE),
+        (IdentityState.CANDIDATE, Reason.TWO_CLOSE),
+    ],
+)
+def test_the_reason_for_a_score_without_a_name_is_shown(
+    state: IdentityState, reason: Reason
+) -> None:
+    identity = Identity(state, "s_1" if state is IdentityState.CANDIDATE else None, 0.91, 0.1, 3)
+    plain = draw(result(identity), {})
+    assert (draw(result(replace(identity, reason=reason)), {}) != plain).any()
 
 
 def test_the_tint_covers_the_person_and_no_more() -> None:
