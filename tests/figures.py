@@ -32,13 +32,15 @@ class Figures:
         self, item: str, what: str, value: float, target: float, unit: str, *, slack: float = SLACK
     ) -> None:
         """Note a figure that should be small; fail when it is above ``slack`` times its target."""
-        self._note(item, what, f"<= {target:g} {unit}", value, unit, kept=value <= target)
+        self._note(item, what, f"<= {target:g} {unit}".strip(), value, unit, kept=value <= target)
         assert value <= slack * target, f"{item}, {what}: {value:g} {unit}, target {target:g}"
 
-    def at_least(self, item: str, what: str, value: float, target: float, unit: str) -> None:
-        """Note a figure that should be large; fail when it is below its target."""
-        self._note(item, what, f">= {target:g} {unit}", value, unit, kept=value >= target)
-        assert value >= target, f"{item}, {what}: {value:g} {unit}, target {target:g}"
+    def at_least(
+        self, item: str, what: str, value: float, target: float, unit: str, *, slack: float = 1.0
+    ) -> None:
+        """Note a figure that should be large; fail when ``slack`` times it is below its target."""
+        self._note(item, what, f">= {target:g} {unit}".strip(), value, unit, kept=value >= target)
+        assert slack * value >= target, f"{item}, {what}: {value:g} {unit}, target {target:g}"
 
     def exactly(self, item: str, what: str, value: float, target: float, unit: str = "") -> None:
         """Note a count that must be right; fail when it is not."""
@@ -60,5 +62,5 @@ class Figures:
     def _note(
         self, item: str, what: str, target: str, value: float, unit: str, *, kept: bool
     ) -> None:
-        measured = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+        measured = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
         self.rows.append(Row(item, what, target, f"{measured} {unit}".strip(), kept))
