@@ -1,7 +1,8 @@
 """A real RTSP camera on loopback: GStreamer's RTSP server in a process that tests may hurt.
 
-``make faults`` installs it from Debian's packages; the tests that need it are skipped without.
-Run as a script by the system's Python, which has the bindings, it is that camera itself.
+``make camera`` installs it from Debian's packages; the tests that need it are skipped without.
+Run as a script by the system's Python, which has the bindings, it is that camera itself; without
+arguments it only says by its exit code whether it could be.
 A camera that is ``stamped`` films the machine's monotonic clock, so that anybody can tell how old
 a picture is: forty squares, black or white, in two rows, in units of ten microseconds.
 """
@@ -21,15 +22,7 @@ from pathlib import Path
 from typing import Any
 
 PYTHON = "/usr/bin/python3"
-_PROBE = """
-import gi
-gi.require_version("Gst", "1.0")
-gi.require_version("GstRtspServer", "1.0")
-from gi.repository import Gst, GstRtspServer
-Gst.init(None)
-names = ("x264enc", "rtph264pay", "videotestsrc", "appsrc", "videoconvert")
-assert all(Gst.ElementFactory.find(name) for name in names)
-"""
+_ELEMENTS = ("x264enc", "rtph264pay", "videotestsrc", "appsrc", "videoconvert")
 _SQUARE_PX, _SQUARES, _ROWS = 16, 20, 2
 _TICK_SECS = 1e-5
 
@@ -39,8 +32,8 @@ def missing() -> str | None:
     """Why there is no camera here, if there is none."""
     if not Path(PYTHON).exists():
         return f"no {PYTHON}"
-    probe = subprocess.run([PYTHON, "-c", _PROBE], capture_output=True, check=False)
-    return None if probe.returncode == 0 else "no GStreamer RTSP server here: make faults"
+    probe = subprocess.run([PYTHON, __file__], capture_output=True, check=False)
+    return None if probe.returncode == 0 else "no GStreamer RTSP server here: make camera"
 
 
 def free_port() -> int:
@@ -138,7 +131,8 @@ def _push_stamps(source: Any, width: int, height: int, fps: int) -> None:
             return
 
 
-def _serve(*, port: int, size: tuple[int, int], fps: int, login: str, stamped: bool) -> None:
+def _load() -> Any:
+    """Return GStreamer's modules, set up."""
     import gi
 
     gi.require_version("Gst", "1.0")
@@ -146,6 +140,12 @@ def _serve(*, port: int, size: tuple[int, int], fps: int, login: str, stamped: b
     from gi.repository import GLib, Gst, GstRtspServer
 
     Gst.init(None)
+    assert all(Gst.ElementFactory.find(name) for name in _ELEMENTS)
+    return GLib, GstRtspServer
+
+
+def _serve(*, port: int, size: tuple[int, int], fps: int, login: str, stamped: bool) -> None:
+    GLib, GstRtspServer = _load()
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(str(port))
@@ -189,4 +189,6 @@ def _serve(*, port: int, size: tuple[int, int], fps: int, login: str, stamped: b
 
 
 if __name__ == "__main__":
-    _serve(**json.loads(sys.argv[1]))
+    if sys.argv[1:]:
+        _serve(**json.loads(sys.argv[1]))
+    _load()

@@ -168,8 +168,9 @@ def test_r11_frozen_and_thawed(
     assert opened[0] > 1
     longest_ms = 1000 * float(np.diff(diary.frames_secs).max())
     figures.at_most("R11", "Triton frozen: taken to be away after", opened[0], 4, "s")
-    # A step never waits for the server.
-    figures.at_most("R11", "Triton frozen: longest time between frames", longest_ms, 170, "ms")
+    # A step that waited for the server would take its deadline, a second.
+    what = "Triton frozen: longest time between frames"
+    figures.at_most("R11", what, longest_ms, 500, "ms", slack=1.8)
     assert diary.embedded_secs[-1] > diary.frames_secs[-1] - 2
     assert report.counters.windows_lost["unavailable"] > 0
 
@@ -189,7 +190,7 @@ def test_r12_overloaded(tmp_path: Path, figures: Figures) -> None:
         due, found = 0, {i: [] for i in range(12)}
         begun_secs = time.monotonic()
         while (now_secs := time.monotonic()) < begun_secs + 4 or (
-            not all(found.values()) and now_secs < begun_secs + 30  # on a machine that is busy
+            not all(found.values()) and now_secs < begun_secs + 60  # on a machine that is busy
         ):
             for embedder in crowd:
                 windows = [Window(i, 0.0, now_secs, pixels) for i in found]
