@@ -1,5 +1,6 @@
 # make demo   install, then recognise people in the sample video
 # make test   install, then run the tests
+# make faults  break things: a real RTSP camera, Triton, a broker, disks, clocks; a table of figures
 # make train  add what training and the synthetic walkers need (torch, Anny); their tests then run too
 # make triton serve the models with a real Triton on this machine, until Ctrl-C
 # make broker install an MQTT broker for the tests, where mosquitto is not installed
@@ -10,8 +11,10 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out
 BIN := $(VENV)/bin
+DEBIAN := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+	gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly gstreamer1.0-rtsp mosquitto faketime
 
-.PHONY: demo test faults train triton broker lint bench sample-gallery clean
+.PHONY: demo test faults camera train triton broker lint bench sample-gallery clean
 
 demo: $(VENV)/core.done
 	mkdir -p $(OUT)
@@ -26,6 +29,25 @@ test: $(VENV)/dev.done
 	@$(MAKE) --no-print-directory broker || \
 		echo "no MQTT broker can be installed here: the tests that need one are skipped"
 	$(BIN)/python -m pytest
+
+# The soak alone takes half an hour.
+faults: $(VENV)/dev.done
+	@$(MAKE) --no-print-directory $(VENV)/triton.done || \
+		echo "Triton cannot be installed here: the tests that need a server are skipped"
+	@$(MAKE) --no-print-directory broker || \
+		echo "no MQTT broker can be installed here: the tests that need one are skipped"
+	@$(MAKE) --no-print-directory camera
+	mkdir -p $(OUT)
+	$(BIN)/python -m pytest tests/faults tests/security tests/e2e/test_triton.py \
+		-m "slow or not slow" --figures $(OUT)/faults.md
+
+# What only Debian's packages have: an RTSP server, a broker in C, a library that fakes the clock.
+camera:
+	@/usr/bin/python3 tests/rtsp_camera.py && test -e /usr/lib/*/faketime/libfaketimeMT.so.1 || \
+		{ test "$$(id -u)" = 0 && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null; } || \
+		echo "no RTSP server can be installed here (that needs root, and Debian's packages" \
+			"$(DEBIAN)): the tests that need one are skipped"
 
 train: $(VENV)/train.done
 
@@ -86,7 +108,7 @@ $(VENV)/triton.done: rt_gait/serving/server/requirements.txt
 	touch $@
 
 # An MQTT broker in pure Python, in an environment of its own, like Triton.
-$(VENV)/broker.done: $(VENV)/dev.done
+$(VENV)/broker.done: requirements/broker.txt $(VENV)/dev.done
 	$(PYTHON) -m venv $(VENV)/broker
-	$(VENV)/broker/bin/pip install --quiet amqtt==0.12.1
+	$(VENV)/broker/bin/pip install --quiet --require-hashes -r requirements/broker.txt
 	touch $@

@@ -16,6 +16,31 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from figures import Figures
+
+_FIGURES = Figures()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--figures", type=Path, help="write the table of measured figures to a file")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was measured beside its target."""
+    if not _FIGURES.rows:
+        return
+    lines = _FIGURES.table()
+    terminalreporter.write_sep("=", "figures")
+    terminalreporter.write_line("\n".join(lines))
+    if path := terminalreporter.config.getoption("--figures"):
+        path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="session")
+def figures() -> Figures:
+    """Where tests note what they measure; the table is printed at the end of the session."""
+    return _FIGURES
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

@@ -59,7 +59,8 @@ class ScriptedDetector:
 
     def detect(self, image_bgr: UInt8Array) -> Detections:
         """Read the time off the picture and return who is there."""
-        masks = [m for p in self._people if (m := p.mask(read_time(image_bgr))) is not None]
+        now_secs = self.read_time(image_bgr)
+        masks = [m for p in self._people if (m := p.mask(now_secs)) is not None]
         if not masks:
             return Detections.none()
         boxes = []
@@ -74,6 +75,10 @@ class ScriptedDetector:
         return Detections(
             np.array(boxes, np.float32), np.full(len(masks), 0.9, np.float32), tuple(masks)
         )
+
+    def read_time(self, image_bgr: UInt8Array) -> float:
+        """Return the time of the script at which a picture was taken."""
+        return read_time(image_bgr)
 
 
 def frame(index: int, *, fps: float = 25.0, epoch: int = 0) -> Frame:

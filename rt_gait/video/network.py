@@ -62,6 +62,7 @@ class NetworkStream(BaseSource):
             "format_whitelist": f"rtsp,sdp,rtp,mpjpeg,{FORMATS}",
             "max_pixels": str(source.MAX_FRAME_PX),
             "fflags": "nobuffer",
+            "max_redirects": "0",  # of HTTP: a camera has no business naming another machine
         }
         if scheme.startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # UDP loses packets, and pictures with them

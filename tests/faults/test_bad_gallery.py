@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import rt_gait
 from rt_gait.errors import GalleryError, OutputError, RtGaitError
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.records import TemplateKey
@@ -249,51 +246,6 @@ def test_many_makers_at_once_make_one_gallery(tmp_path: Path) -> None:
     assert errors == []
     with Gallery.open(path) as gallery:
         assert (len(gallery.subjects()), gallery.revision) == (6, 6)
-
-
-BUSY_PROGRAM = """
-import itertools, sys
-import numpy as np
-from rt_gait.identity.gallery import Gallery
-from rt_gait.identity.records import TemplateKey
-
-key = TemplateKey("gei@1a2b3c4d", "person_seg@9f8e7d6c")
-vectors = np.random.default_rng(0).standard_normal((50, 64))
-for turn in itertools.count():
-    with Gallery.create_or_open(sys.argv[1]) as gallery:
-        for number in range(3):
-            gallery.enrol(name=f"turn {turn} person {number}", vectors=vectors, key=key)
-        print(gallery.revision, flush=True)
-        gallery.remove(f"turn {turn} person 1")
-        print(gallery.revision, flush=True)
-"""
-
-
-@pytest.mark.parametrize("delay_secs", [0.0, 0.003, 0.011, 0.029, 0.061, 0.17])
-def test_killed_at_any_moment_it_is_as_before_or_as_after(
-    tmp_path: Path, delay_secs: float
-) -> None:
-    path = tmp_path / "gallery.db"
-    root = str(Path(rt_gait.__file__).parents[1])
-    with subprocess.Popen(
-        [sys.executable, "-c", BUSY_PROGRAM, str(path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": root},
-    ) as program:
-        assert program.stdout is not None
-        printed = [program.stdout.readline()]
-        time.sleep(delay_secs)
-        program.send_signal(signal.SIGKILL)
-        printed += program.stdout.read().splitlines()
-    told = max(int(line) for line in printed if line.strip())
-    with Gallery.open(path) as gallery:
-        subjects = gallery.subjects()
-        assert {subject.templates for subject in subjects} == {50}
-        turns, rest = divmod(gallery.revision, 4)
-        assert len(subjects) == 2 * turns + rest
-        assert told <= gallery.revision  # what was said to be done is done
-        assert len(gallery.templates(KEY)) == len(subjects)
 
 
 @pytest.mark.parametrize("step", ["empty", "journal"])

@@ -1,4 +1,4 @@
-"""A real RTSP camera that is killed, frozen, and comes back with another size."""
+"""A real RTSP camera that refuses, and waits that end."""
 
 from __future__ import annotations
 
@@ -10,50 +10,16 @@ import pytest
 from rtsp_camera import RtspCamera
 
 from rt_gait.errors import SourceOpenError, UsageError
-from rt_gait.types import Frame
 from rt_gait.video.live import BACKOFF_SECS, JITTER, backoff_secs
-from rt_gait.video.source import Source, open_source
+from rt_gait.video.source import open_source
 from rt_gait.video.uri import shown
 
 LOGIN = "ann:s3cret"
 
 
-def take(source: Source, *, after_epoch: int = -1) -> Frame:
-    while True:
-        frame = source.read()
-        assert frame is not None
-        if frame.epoch > after_epoch:
-            return frame
-
-
-def test_a_camera_that_is_killed_comes_back_with_another_size() -> None:
-    with RtspCamera(login=LOGIN) as camera:
-        with open_source(video=None, camera=None, uri=camera.uri) as source:
-            before = take(source)
-            camera.kill()
-            camera.size = (640, 360)
-            threading.Timer(0.5, camera.start).start()
-            after = take(source, after_epoch=before.epoch)
-            changes = source.take_changes()
-        assert after.image_bgr.shape == (360, 640, 3)
-        assert after.time_secs > before.time_secs
-        assert [change.state for change in changes] == ["reconnecting", "online"]
-        assert "s3cret" not in str(changes)
-        assert source.reconnects == 1
-
-
-def test_a_frozen_camera_is_noticed_and_found_again() -> None:
-    with RtspCamera() as camera, open_source(video=None, camera=None, uri=camera.uri) as source:
-        before = take(source)
-        camera.send(signal.SIGSTOP)
-        threading.Timer(6.5, camera.send, [signal.SIGCONT]).start()
-        assert take(source, after_epoch=before.epoch).epoch == before.epoch + 1
-        assert [change.state for change in source.take_changes()] == ["reconnecting", "online"]
-
-
 def test_a_read_that_waits_for_a_camera_can_be_interrupted() -> None:
     with RtspCamera() as camera, open_source(video=None, camera=None, uri=camera.uri) as source:
-        take(source)
+        assert source.read() is not None
         camera.send(signal.SIGSTOP)
         threading.Timer(0.3, source.interrupt).start()
         begun_secs = time.monotonic()

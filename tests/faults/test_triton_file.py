@@ -84,7 +84,7 @@ def test_the_wish_to_stop_ends_the_wait_for_a_frozen_server(
     os.kill(server.pid, signal.SIGCONT)
 
 
-def test_a_server_that_comes_later_is_waited_for(models: Path) -> None:
+def test_r9_a_server_that_comes_later_is_waited_for(models: Path) -> None:
     server = triton_server.new_server(models)
     starting = threading.Timer(2, server.start)
     starting.start()
@@ -109,7 +109,7 @@ def test_a_server_that_comes_later_is_waited_for(models: Path) -> None:
         ),
     ],
 )
-def test_a_model_that_differs_is_refused(  # noqa: PLR0917
+def test_r13_a_model_that_differs_is_refused(  # noqa: PLR0917
     triton_models: Path,
     triton_client: TritonClient,
     tmp_path: Path,

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import triton_server
+from figures import Figures
 from jsonschema import Draft202012Validator
 from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource, frame
 
 from rt_gait.assembly import Server
+from rt_gait.bench.soak.watch import rss_mb
 from rt_gait.config import Settings
 from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import ExitCode, ModelError
@@ -99,7 +101,10 @@ def watch(
     return report, diary
 
 
-def test_killed_and_relaunched(models: Path, server: TritonServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("away_secs", [4, pytest.param(60, marks=pytest.mark.slow)])
+def test_r10_killed_and_relaunched(
+    models: Path, server: TritonServer, tmp_path: Path, figures: Figures, away_secs: int
+) -> None:
     """Frames go on at full rate meanwhile; results are back within five seconds; it is told."""
     times: dict[str, float] = {}
 
@@ -107,25 +112,30 @@ def test_killed_and_relaunched(models: Path, server: TritonServer, tmp_path: Pat
         time.sleep(3)
         times["killed"] = time.monotonic()
         server.kill()
-        time.sleep(4)
+        time.sleep(away_secs / 4)
+        rss_before = rss_mb()
+        time.sleep(away_secs * 3 / 4)
+        times["grown_mb"] = rss_mb() - rss_before
         server.start()
         times["back"] = time.monotonic()
 
     said: list[str] = []
     settings = Settings(triton=server.address, models_dir=models)
     embedder = Server(settings, live=True, tell=said.append).embedder(load_info(models, "whole"))
-    report, diary = watch(embedder, tmp_path / "e.jsonl", secs=13.5, script=script)
+    report, diary = watch(embedder, tmp_path / "e.jsonl", secs=9.5 + away_secs, script=script)
     assert report.exit_code is ExitCode.OK
     assert said == [
         f"the server {server.address} does not answer; names wait; trying again",
         f"the server {server.address} answers again",
     ]
     before = diary.rate(times["killed"] - 1.5, times["killed"])
-    during = diary.rate(times["killed"], times["killed"] + 4)
-    assert during > 0.8 * before
+    during = diary.rate(times["killed"], times["killed"] + away_secs)
     assert not [t for t in diary.embedded_secs if times["killed"] + 0.5 < t < times["back"] - 1.0]
     first_back = min(t for t in diary.embedded_secs if t > times["killed"] + 0.5)
-    assert first_back < times["back"] + 5
+    what = f"Triton killed for {away_secs} s"
+    figures.at_least("R10", f"{what}: frame rate kept", during / before, 0.9, "", slack=1.2)
+    figures.at_most("R10", f"{what}: answers again after", first_back - times["back"], 5, "s")
+    figures.at_most("R10", f"{what}: memory", times["grown_mb"], 10, "MB", slack=1)
     lost = report.counters.windows_lost
     assert lost["unavailable"] > 0
     assert lost["replaced"] > 0
@@ -137,8 +147,8 @@ def test_killed_and_relaunched(models: Path, server: TritonServer, tmp_path: Pat
     assert json.dumps(lost) in json.dumps(events[-1])
 
 
-def test_frozen_and_thawed(
-    models: Path, server: TritonServer, client: TritonClient, tmp_path: Path
+def test_r11_frozen_and_thawed(
+    models: Path, server: TritonServer, client: TritonClient, tmp_path: Path, figures: Figures
 ) -> None:
     """Requests end by their deadline, then none are sent; no frame waits for any of them."""
     embedder = triton_server.live(client, models)
@@ -155,14 +165,17 @@ def test_frozen_and_thawed(
 
     report, diary = watch(embedder, tmp_path / "e.jsonl", secs=11, script=script)
     assert embedder._health.is_open is False
-    assert 1 < opened[0] < 8
-    gaps = np.diff(diary.frames_secs)
-    assert gaps.max() < 0.5, "a step never waits for the server"
+    assert opened[0] > 1
+    longest_ms = 1000 * float(np.diff(diary.frames_secs).max())
+    figures.at_most("R11", "Triton frozen: taken to be away after", opened[0], 4, "s")
+    # A step that waited for the server would take its deadline, a second.
+    what = "Triton frozen: longest time between frames"
+    figures.at_most("R11", what, longest_ms, 500, "ms", slack=1.8)
     assert diary.embedded_secs[-1] > diary.frames_secs[-1] - 2
     assert report.counters.windows_lost["unavailable"] > 0
 
 
-def test_overloaded(tmp_path: Path) -> None:
+def test_r12_overloaded(tmp_path: Path, figures: Figures) -> None:
     """A full queue is no outage: what it refuses is counted, and the newest windows go on."""
     models = triton_server.copy_models(tmp_path / "models", ["3d_int8_0"])
     policy = "dynamic_batching { default_queue_policy { max_queue_size: 2 } }"
@@ -177,7 +190,7 @@ def test_overloaded(tmp_path: Path) -> None:
         due, found = 0, {i: [] for i in range(12)}
         begun_secs = time.monotonic()
         while (now_secs := time.monotonic()) < begun_secs + 4 or (
-            not all(found.values()) and now_secs < begun_secs + 30  # on a machine that is busy
+            not all(found.values()) and now_secs < begun_secs + 60  # on a machine that is busy
         ):
             for embedder in crowd:
                 windows = [Window(i, 0.0, now_secs, pixels) for i in found]
@@ -193,8 +206,12 @@ def test_overloaded(tmp_path: Path) -> None:
     lost = sum((embedder.lost for embedder in crowd), start=type(crowd[0].lost)())
     assert lost[WindowLoss.REJECTED] > 0
     assert lost[WindowLoss.REPLACED] > 0
-    assert lost[WindowLoss.UNAVAILABLE] == 0
-    assert all(times for times in found.values()), "every track gets its turn"
+    unanswered = sum(not times for times in found.values())
+    figures.tell("R12", "Triton overloaded: windows rejected", lost[WindowLoss.REJECTED], "")
+    figures.exactly(
+        "R12", "Triton overloaded: taken for an outage", lost[WindowLoss.UNAVAILABLE], 0
+    )
+    figures.exactly("R12", "Triton overloaded: tracks never answered", unanswered, 0)
     assert sum(map(len, found.values())) + sum(lost.values()) == due
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import json
 import os
 import pickle
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -104,7 +109,7 @@ def test_s1_a_pickle_is_never_run(tmp_path: Path, shape: str) -> None:
 
 
 def test_s2_every_package_is_pinned_with_its_hash() -> None:
-    for name in ("core.txt", "dev.txt"):
+    for name in ("core.txt", "dev.txt", "broker.txt"):
         text = (ROOT / "requirements" / name).read_text()
         packages = re.findall(r"^[a-z].*", text, re.MULTILINE)
         assert len(packages) > 20
@@ -256,8 +261,6 @@ def test_s8_a_receiver_has_an_allowed_scheme(text: str) -> None:
 
 @pytest.mark.parametrize("kind", ["m3u8", "concat", "sdp"])
 def test_s8_a_video_cannot_make_the_decoder_fetch_anything(tmp_path: Path, kind: str) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.3)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/x.ts"
@@ -273,6 +276,119 @@ def test_s8_a_video_cannot_make_the_decoder_fetch_anything(tmp_path: Path, kind:
                 open_source(video=tmp_path / name, camera=None, frame_rate=None)
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+class _Answers(http.server.BaseHTTPRequestHandler):
+    """A camera's web server that has been taken over: each path is an attack."""
+
+    elsewhere = ""
+
+    def do_GET(self) -> None:
+        url, kind = self.elsewhere, self.path.strip("/")
+        bodies = {
+            "m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{url}\n#EXT-X-ENDLIST\n",
+            "concat": f"ffconcat version 1.0\nfile '{url}'\n",
+            "dash": '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+            'mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4">'
+            f'<Representation id="1" bandwidth="1"><BaseURL>{url}</BaseURL></Representation>'
+            "</AdaptationSet></Period></MPD>",
+            "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+            "m=video 5004 RTP/AVP 26\n",
+        }
+        if kind in bodies:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(bodies[kind].encode())
+        else:
+            self.send_response(int(kind))
+            self.send_header("Location", url)
+            self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", ["301", "302", "307", "m3u8", "concat", "dash", "sdp"])
+@pytest.mark.parametrize("target", ["http", "file", "rtsp"])
+def test_s8_a_network_camera_cannot_send_us_elsewhere(
+    tmp_path: Path, kind: str, target: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(0.2)
+        there = f"127.0.0.1:{other.getsockname()[1]}/x.mp4"
+        secret = ROOT / "samples" / "enrol_ben.mp4"
+        url = f"file://{secret}" if target == "file" else f"{target}://{there}"
+        handler = type("Answers", (_Answers,), {"elsewhere": url})
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as camera:
+            threading.Thread(target=camera.serve_forever, daemon=True).start()
+            with pytest.raises(SourceOpenError):
+                open_source(
+                    video=None, camera=None, uri=f"http://127.0.0.1:{camera.server_port}/{kind}"
+                )
+            camera.shutdown()
+        with pytest.raises(TimeoutError):
+            other.accept()
+
+
+def test_s8_an_rtsp_camera_can_send_us_to_rtsp_only(tmp_path: Path) -> None:
+    """FFmpeg follows a redirect of RTSP, and offers no way not to: never to another protocol."""
+
+    def answer(server: socket.socket, location: str) -> None:
+        connection, _ = server.accept()
+        with connection:
+            while request := connection.recv(4096).decode():
+                number = re.search(r"(?im)^cseq:.*$", request)
+                assert number is not None
+                head = "302 Moved" if request.startswith("DESCRIBE") else "200 OK"
+                more = f"Location: {location}" if "302" in head else "Public: DESCRIBE"
+                text = f"RTSP/1.0 {head}\r\n{number[0].strip()}\r\n{more}\r\n\r\n"
+                connection.sendall(text.encode())
+
+    for scheme in ("http", "file", "tcp"):
+        with (
+            socket.create_server(("127.0.0.1", 0)) as camera,
+            socket.create_server(("127.0.0.1", 0)) as other,
+        ):
+            other.settimeout(0.2)
+            location = f"{scheme}://127.0.0.1:{other.getsockname()[1]}/x.mp4"
+            thread = threading.Thread(target=answer, args=(camera, location), daemon=True)
+            thread.start()
+            uri = f"rtsp://ann:{SECRET}@127.0.0.1:{camera.getsockname()[1]}/live"
+            with pytest.raises(SourceOpenError) as caught:
+                open_source(video=None, camera=None, uri=uri)
+            assert SECRET not in str(caught.value)
+            with pytest.raises(TimeoutError):
+                other.accept()
+            thread.join(5)
+
+
+def inet_sockets(pid: int) -> int:
+    """Count the TCP and UDP sockets of a process."""
+    held = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # of this very listing
+            held.add(str(link.readlink()))
+    tables = (Path(f"/proc/net/{kind}") for kind in ("tcp", "tcp6", "udp", "udp6"))
+    rows = [row for t in tables if t.exists() for row in t.read_text().splitlines()[1:]]
+    return sum(f"socket:[{row.split()[9]}]" in held for row in rows)
+
+
+def test_s6_a_run_can_be_reached_by_nobody(tmp_path: Path) -> None:
+    """Nothing listens that was not asked for; what was asked for has tests of its own."""
+    with socket.create_server(("127.0.0.1", 0)):
+        assert inet_sockets(os.getpid()) >= 1, "sockets are not found here: nothing is shown"
+    log = tmp_path / "e.jsonl"
+    command = [sys.executable, "-m", "rt_gait", "--model", "gei", "--headless", "--events", log]
+    with subprocess.Popen(
+        [*command, "--video", ROOT / "samples" / "crossing.mp4"], stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            while not (log.exists() and b'"online"' in log.read_bytes()):
+                assert process.poll() is None
+                time.sleep(0.05)
+            assert inet_sockets(process.pid) == 0
+        finally:
+            process.kill()
 
 
 def test_s9_a_picture_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:

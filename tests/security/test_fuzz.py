@@ -132,11 +132,20 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 READERS: list[tuple[Callable[[Path], None], int]] = [
     (config, 60), (events, 60), (spool, 60), (place, 30), (export, 60), (gallery, 60), (pbtxt, 60),
-    (video, 40),
+    (video, 40), (video, 300),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("read", "count"), READERS, ids=[r.__name__ for r, _ in READERS])
+@pytest.mark.parametrize(
+    ("read", "count"),
+    [
+        pytest.param(
+            *one, id=f"{one[0].__name__}-{one[1]}", marks=[pytest.mark.slow] if one[1] > 99 else []
+        )
+        for one in READERS
+    ],
+)
+@pytest.mark.timeout(600)
 def test_mutated_input_neither_crashes_nor_hangs(
     tmp_path: Path, seeds: dict[str, bytes], read: Callable[[Path], None], count: int
 ) -> None:

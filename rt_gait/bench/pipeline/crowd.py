@@ -54,7 +54,7 @@ class ScriptedCrowd:
         if not 1 <= people <= MOST_PEOPLE:
             raise UsageError(f"a crowd has 1 to {MOST_PEOPLE} people, got {people}")
         self._people = people
-        self._poses = [_draw_walker(i / _CYCLE_FRAMES) for i in range(_CYCLE_FRAMES)]
+        self._poses = [draw_walker(i / _CYCLE_FRAMES) for i in range(_CYCLE_FRAMES)]
         self._outputs = _network_outputs(people)
         self._frame = 0
 
@@ -145,7 +145,7 @@ def _network_outputs(people: int) -> tuple[FloatArray, FloatArray]:
     return anchors, rng.standard_normal((32, 120, 160)).astype(np.float32)
 
 
-def _draw_walker(phase: float) -> BoolArray:
+def draw_walker(phase: float) -> BoolArray:
     """Draw a person from the side, filling the height of the box; ``phase`` 0..1 of a cycle."""
     height, width = _PERSON_HW
     image = np.zeros((height, width), np.uint8)

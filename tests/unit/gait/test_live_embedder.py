@@ -115,7 +115,7 @@ DELAYS = st.lists(st.integers(0, 20), min_size=1, max_size=12)
 
 @settings(max_examples=1000, deadline=None)
 @given(delays=DELAYS, ends=st.lists(st.integers(20, 100), min_size=1, max_size=5))
-def test_late_and_reordered_answers_change_no_identity(
+def test_r14_late_and_reordered_answers_change_no_identity(
     info: ModelInfo, delays: list[int], ends: list[int]
 ) -> None:
     """Delays of 0 to 800 ms; tracks that end early; every window is embedded or counted."""

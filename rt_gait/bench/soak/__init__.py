@@ -1,0 +1,1 @@
+"""A long live run, watched for whatever grows."""
