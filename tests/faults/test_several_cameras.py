@@ -32,7 +32,6 @@ from rt_gait.types import Detections, FrameResult, Mask, UInt8Array
 from rt_gait.video.several import open_several
 
 LOGIN = "ann:s3cret"
-Told = Callable[[str], None]
 
 
 class Somebody(OneByOne):
@@ -137,9 +136,7 @@ def until(true: Callable[[], bool], at_most_secs: float = 40.0) -> float:
     return time.monotonic() - begun_secs
 
 
-def test_one_of_three_is_dead_at_the_start_and_another_dies(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_one_of_three_is_dead_at_the_start_and_another_dies(tmp_path: Path) -> None:
     """R6: the others give frames within 3 s, and the dead ones come back when they can."""
     dead = RtspCamera()
     with RtspCamera(login=LOGIN) as one, RtspCamera(size=(640, 360)) as other:
@@ -165,8 +162,6 @@ def test_one_of_three_is_dead_at_the_start_and_another_dies(
     for name in ("one", "other"):
         figures[name] = diaries[name].times_secs[0] - begun
     figures["pause"] = float(np.diff(diaries["one"].times_secs).max())
-    for name, secs in figures.items():
-        record_property(name, f"{secs:.2f} s")
     assert report.exit_code is ExitCode.OK
     assert figures["one"] < 6
     assert figures["other"] < 6
@@ -194,9 +189,7 @@ def test_a_run_of_which_no_camera_is_there_does_not_begin() -> None:
     assert not [t for t in threading.enumerate() if t.name == "camera" and not t.daemon]
 
 
-def test_a_frozen_camera_does_not_hold_up_the_end(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_frozen_camera_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """R17, with another camera that is well."""
     stopped: list[float] = []
     with RtspCamera() as one, RtspCamera() as frozen:
@@ -212,7 +205,6 @@ def test_a_frozen_camera_does_not_hold_up_the_end(
         )
         took_secs = time.monotonic() - stopped[0]
         frozen.send(signal.SIGCONT)
-    record_property("stopped", f"{took_secs:.2f} s")
     assert report.exit_code is ExitCode.OK
     assert took_secs < 8
     assert [e["type"] for e in events[-2:]] == ["io.rt-gait.run.ended.v1"] * 2
