@@ -64,8 +64,7 @@ def _sources(sources: _Sources, monitor: Monitor) -> Iterator[Family]:
         for each in SOURCE_STATES:
             state.add(int(each == watched.state), source=name, state=each)
         reconnects.add(watched.reconnects, source=name)
-        for output, failures in sorted(watched.output_failures.items()):
-            outputs.add(failures, source=name, output=output)
+        outputs.add(watched.outputs_failed, source=name)
         errors.add(watched.decode_errors, source=name)
         captured.add(frames["captured"], source=name)
         processed.add(frames["processed"], source=name)

@@ -11,12 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rt_gait.energy.result import Energy
 from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
-from rt_gait.events.log import EventLog
+from rt_gait.events.patient import Log
 from rt_gait.monitoring.exposition import Histogram
 from rt_gait.types import FrameResult
 from rt_gait.video.source import Source
@@ -63,6 +64,9 @@ class Figures:
 class Watched:
     """One source of the run. To the run it is one more output."""
 
+    name = "metrics"
+    path: Path | None = None
+
     def __init__(
         self, source: Source, builder: EventBuilder, monotonic: Callable[[], float]
     ) -> None:
@@ -87,9 +91,9 @@ class Watched:
         return self._source.decode_errors
 
     @property
-    def output_failures(self) -> dict[str, int]:
-        """Outputs that were given up, by name."""
-        return self._builder.output_failures.copy()
+    def outputs_failed(self) -> int:
+        """Outputs that were given up."""
+        return self._builder.counters.outputs_failed
 
     def write(self, result: FrameResult) -> None:
         """Take in one frame."""
@@ -132,7 +136,7 @@ class Monitor:
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.model = ""
-        self.log: EventLog | None = None
+        self.log: Log | None = None
         self.energy: Callable[[], Energy] | None = None
         self.monotonic = monotonic
         self.started_secs = monotonic()
@@ -145,9 +149,7 @@ class Monitor:
         self.sources.append(watched)
         return watched
 
-    def tell_of(
-        self, model: str, *, log: EventLog | None, energy: Callable[[], Energy] | None
-    ) -> None:
+    def tell_of(self, model: str, *, log: Log | None, energy: Callable[[], Energy] | None) -> None:
         """Take in what all sources have together; before the run begins.
 
         Args:

@@ -39,7 +39,7 @@ def test_unrelated_environment_variables_are_let_be(monkeypatch: pytest.MonkeyPa
         ('fps = "x"', "setting 'fps'"),
         ("known_score = 2", "setting 'known_score'"),
         ("x =", "not TOML"),
-        ('video = "a"\ncamera = 0', "not both"),
+        ('video = "a"\ncamera = 0', "not several"),
         ("[identity]\nmargin = 1", "there is no setting 'identity'"),
     ],
 )

@@ -10,12 +10,13 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
 from rt_gait.pipeline import STAGES, Pipeline
-from rt_gait.reasons import Reason
+from rt_gait.reasons import Reason, Rejection
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.sort import SortTracker
 from rt_gait.track.stitch import Stitcher
-from rt_gait.types import FrameResult, Identity, IdentityState, Rejection
+from rt_gait.types import FrameResult, Identity, IdentityState
 
 THIN = Person(x_px=60, speed_px_per_sec=40, girth=0.08)
 WIDE = Person(x_px=240, speed_px_per_sec=-30, girth=0.16)
@@ -28,10 +29,15 @@ def build(
     info = gait_model_info(default_models_dir(), "gei")
     return Pipeline(
         detector=ScriptedDetector(people),
-        tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info),
-        identifier=Identifier(templates or Templates.none(), THRESHOLDS),
-        stitcher=stitcher,
+        lanes=[
+            Lane(
+                info,
+                tracker=SortTracker(),
+                identifier=Identifier(templates or Templates.none(), THRESHOLDS),
+                stitcher=stitcher,
+            )
+        ],
     )
 
 
@@ -111,9 +117,14 @@ def test_every_stage_is_timed_with_the_clock_handed_in() -> None:
     info = gait_model_info(default_models_dir(), "gei")
     pipeline = Pipeline(
         detector=ScriptedDetector([THIN]),
-        tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info),
-        identifier=Identifier(Templates.none(), THRESHOLDS),
+        lanes=[
+            Lane(
+                info,
+                tracker=SortTracker(),
+                identifier=Identifier(Templates.none(), THRESHOLDS),
+            )
+        ],
         clock=lambda: float(next(ticks)),
     )
     assert pipeline.step(frame(0)).stage_secs == dict.fromkeys(STAGES, 1.0)
