@@ -125,7 +125,7 @@ def _run(
     live = sources[0].info.live
     feeds = _feeds(settings, assembled, sources, stop)
     for feed in feeds:
-        feed.outputs.append(watch.monitor.output_for(feed.source, feed.builder))
+        feed.outputs.append(watch.monitor.output_for(feed.builder))
     if energy is not None:
         for feed in feeds:
             feed.builder.energy = energy.energy

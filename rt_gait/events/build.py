@@ -108,11 +108,7 @@ class EventBuilder:
             detail: Why, in one line; addresses and paths in it are reduced to names.
         """
         self.state = state
-        data = {
-            "source": self._source(),
-            "state": state,
-            "detail": None if detail is None else redact(detail),
-        }
+        data = {"source": self._source(), "state": state, "detail": detail and redact(detail)}
         return [self._envelope.wrap(schema.SOURCE_STATE, data)]
 
     def output_failed(self, output: str, detail: str) -> list[Event]:
@@ -170,6 +166,7 @@ class EventBuilder:
         for summary in summaries:
             events += self._identity_changed(summary.track_id, summary.identity)
             self._told.pop(summary.track_id, None)
+            self.counters.end(summary)
             data = summary_data(summary)
             events.append(self._track_event(schema.TRACK_ENDED, summary.track_id, data))
         return events

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from rt_gait.reasons import Rejection, WindowLoss
-from rt_gait.types import FrameResult, IdentityState
+from rt_gait.types import FrameResult, IdentityState, TrackSummary
 
 
 def rejections_by_reason(counts: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -59,7 +59,12 @@ class Counters:
     identities: dict[str, int] = field(default_factory=_no_identities)
     """Of ``tracks_live``, by :class:`IdentityState` value."""
     decisions: int = 0
-    """Changes of identity told; what energy is shared out over, told nowhere itself."""
+    """Changes of identity told; what energy is shared out over. This and the next are in no event:
+    the log has one for each."""
+    tracks_ended: dict[str, int] = field(default_factory=_no_identities)
+    """By the :class:`IdentityState` value of what was last claimed."""
+    not_walking: int = 0
+    """Windows of ended tracks in which the person stood or turned."""
 
     @property
     def captured(self) -> int:
@@ -80,6 +85,11 @@ class Counters:
         self.identities = _no_identities()
         for identity in result.identities.values():
             self.identities[identity.state.value] += 1
+
+    def end(self, summary: TrackSummary) -> None:
+        """Count a track that has ended."""
+        self.tracks_ended[summary.identity.state.value] += 1
+        self.not_walking += summary.windows_not_walking
 
     def as_dict(self) -> dict[str, Any]:
         """Return the totals of the run, as ``run.ended`` has them."""
