@@ -57,4 +57,4 @@ def _tell_losses(counters: Counters) -> None:
     if counters.undetected:
         sys.stderr.write(f"{counters.undetected} frames went without people: no segmenter\n")
     if counters.reconnects:
-        sys.stderr.write(f"{counters.reconnects} times a camera came back\n")
+        sys.stderr.write(f"cameras lost and back again: {counters.reconnects}\n")

@@ -66,16 +66,24 @@ class LiveSource(BaseSource):
         self._first = self._connect()
         self._connection: _Connection | None = self._first
 
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the camera: little before it has been there."""
+        connection, name = self._connection, self._name
+        if not self._info.width_px and connection is not None and connection.info is not None:
+            info = connection.info
+            self._info = info if name is None else replace(info, name=name)
+        return self._info
+
     def is_open(self) -> bool:
         """Whether the first connection has given a picture.
 
         Raises:
             SourceOpenError: it failed.
         """
-        info = self._first.info()
-        if info is not None:
-            self._learn(info)
-        return info is not None
+        if self._first.info is None and self._first.error is not None:
+            raise self._first.error
+        return self._first.info is not None
 
     def wait_until_open(self) -> None:
         """Wait for the first connection: a wrong address should be told at once.
@@ -155,9 +163,6 @@ class LiveSource(BaseSource):
             if self._interrupted.is_set():  # it may have come just before
                 self._connection.leave()
 
-    def _learn(self, info: SourceInfo) -> None:
-        self._info = info if self._name is None else replace(info, name=self._name)
-
     def _lose(self, connection: _Connection, why: str) -> None:
         connection.leave()
         self._errors_before += connection.decode_errors
@@ -185,9 +190,6 @@ class LiveSource(BaseSource):
         self._base_secs = at_secs - frame.time_secs
         self._base_epoch = self._epoch + 1 - frame.epoch
         connection.counted = True
-        info = connection.info()
-        if not self._info.width_px and info is not None:
-            self._learn(info)
         if self._away:
             self._away = False
             self._changes.append(SourceChange("online", None))
@@ -210,8 +212,8 @@ class _Connection:
         self.opened = threading.Event()
         """Whether it has given a picture, or failed."""
         self._left = threading.Event()
-        self._info: SourceInfo | None = None
-        self._error: Exception | None = None
+        self.info: SourceInfo | None = None
+        self.error: Exception | None = None
         self._source: Source | None = None
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
@@ -224,12 +226,6 @@ class _Connection:
     def decode_errors(self) -> int:
         return 0 if self._source is None else self._source.decode_errors
 
-    def info(self) -> SourceInfo | None:
-        """Return what the source is, None as long as that is not known, or raise why it failed."""
-        if self._info is None and self._error is not None:
-            raise self._error
-        return self._info
-
     def leave(self) -> None:
         """Have the thread close the source when it next can; nothing waits for that."""
         self._left.set()
@@ -238,12 +234,12 @@ class _Connection:
     def _run(self) -> None:
         try:
             with self.open_once() as source:
-                self._source, self._info = source, source.info
+                self._source, self.info = source, source.info
                 self.opened.set()
                 while not self._left.is_set() and (frame := source.read()) is not None:
                     if self.wanted.is_set() and not self.box.put(frame):
                         break
         except Exception as caught:  # handed to the reader, which reports or raises it
-            self._error = caught
+            self.error = caught
         self.opened.set()
-        self.box.close(self._error)
+        self.box.close(self.error)
