@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from rt_gait.detect.detector import Detector
 from rt_gait.gait.embedder import PipelineEmbedder
@@ -67,8 +68,9 @@ class Pipeline:
             self._share_out_losses()
         results = {}
         for i, (result, _) in seen.items():
-            result.stage_secs.update(shared_secs)
-            results[i] = self._lanes[i].conclude(result, self._clock)
+            done = self._lanes[i].conclude(result, self._clock)
+            stage_secs = shared_secs | done.stage_secs
+            results[i] = replace(done, stage_secs={stage: stage_secs[stage] for stage in STAGES})
         return results
 
     def end_tracks(self, source: int) -> tuple[TrackSummary, ...]:
