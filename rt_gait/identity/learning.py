@@ -48,6 +48,9 @@ class Learner:
         propose: Takes a walk.
     """
 
+    name = "learning"
+    path = None
+
     def __init__(
         self, limits: Thresholds, source_name: str, propose: Callable[[Walk], None]
     ) -> None:

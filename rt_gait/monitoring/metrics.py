@@ -8,27 +8,28 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from rt_gait import __version__
+from rt_gait.events.counters import Counters
 from rt_gait.events.schema import SOURCE_STATES
 from rt_gait.monitoring.exposition import Family, exposition
-from rt_gait.monitoring.monitor import Figures, Monitor, Watched
+from rt_gait.monitoring.monitor import Monitor, Times, Watched
 from rt_gait.types import IdentityState
 
-_Sources: TypeAlias = list[tuple[Watched, Figures]]
+_Sources: TypeAlias = list[tuple[Watched, Times]]
 
 
 def metrics_text(monitor: Monitor) -> str:
     """Return everything as Prometheus' text, as long after months as after a minute."""
-    sources = [(watched, watched.figures()) for watched in monitor.sources]
+    sources = [(watched, watched.times()) for watched in monitor.sources]
     families = [
         *_run(monitor),
         *_sources(sources, monitor),
         *_times(sources),
-        *_people(sources),
+        *_people(monitor.sources),
         *_process(monitor),
     ]
     return exposition(families)
@@ -59,20 +60,20 @@ def _sources(sources: _Sources, monitor: Monitor) -> Iterator[Family]:
     dropped = Family("frames_dropped_total", "counter", "Frames captured and not processed")
     blind = Family("frames_undetected_total", "counter", "Frames without the segmenter's answer")
     last = Family("last_frame_timestamp_seconds", "gauge", "Unix time when a frame was last done")
-    for watched, figures in sources:
-        name, frames = watched.source_name, figures.counts["frames"]
+    for watched, times in sources:
+        name, counters = watched.source_name, watched.counters
         for each in SOURCE_STATES:
             state.add(int(each == watched.state), source=name, state=each)
-        reconnects.add(watched.reconnects, source=name)
-        for output, failures in sorted(watched.output_failures.items()):
-            outputs.add(failures, source=name, output=output)
-        errors.add(watched.decode_errors, source=name)
-        captured.add(frames["captured"], source=name)
-        processed.add(frames["processed"], source=name)
-        dropped.add(frames["dropped"], source=name, reason="replaced")
-        blind.add(frames["undetected"], source=name)
-        if figures.last_frame_secs is not None:
-            age_secs = monitor.monotonic() - figures.last_frame_secs
+        reconnects.add(counters.reconnects, source=name)
+        outputs.add(counters.outputs_failed, source=name)
+        errors.add(counters.decode_errors, source=name)
+        done, left_out = counters.processed, counters.dropped
+        captured.add(done + left_out, source=name)
+        processed.add(done, source=name)
+        dropped.add(left_out, source=name, reason="replaced")
+        blind.add(counters.undetected, source=name)
+        if times.last_frame_secs is not None:
+            age_secs = monitor.monotonic() - times.last_frame_secs
             last.add(round(time.time() - age_secs, 3), source=name)
     yield from (state, reconnects, outputs, errors, captured, processed, dropped, blind, last)
 
@@ -80,15 +81,15 @@ def _sources(sources: _Sources, monitor: Monitor) -> Iterator[Family]:
 def _times(sources: _Sources) -> Iterator[Family]:
     age = Family("frame_age_seconds", "histogram", "From the arrival of a live frame to its result")
     stages = Family("stage_seconds", "histogram", "Time that a stage takes for a frame")
-    for watched, figures in sources:
-        if figures.age.total:
-            age.add_histogram(figures.age, source=watched.source_name)
-        for stage, histogram in figures.stages.items():
+    for watched, times in sources:
+        if times.age.total:
+            age.add_histogram(times.age, source=watched.source_name)
+        for stage, histogram in times.stages.items():
             stages.add_histogram(histogram, source=watched.source_name, stage=stage)
     yield from (age, stages)
 
 
-def _people(sources: _Sources) -> Iterator[Family]:
+def _people(sources: Sequence[Watched]) -> Iterator[Family]:
     live = Family("tracks", "gauge", "People followed now")
     tracks = Family("tracks_started_total", "counter", "People followed so far")
     identities = Family("identities", "gauge", "People followed now, by what is claimed of them")
@@ -96,18 +97,19 @@ def _people(sources: _Sources) -> Iterator[Family]:
     silhouettes = Family("silhouettes_total", "counter", "Silhouettes cut out")
     rejections = Family("rejections_total", "counter", "Pictures of people left out, by reason")
     windows = Family("windows_total", "counter", "Windows that fell due, by what became of them")
-    for watched, figures in sources:
-        name, counts = watched.source_name, figures.counts
-        live.add(counts["tracks_live"], source=name)
-        tracks.add(counts["tracks"], source=name)
+    for watched in sources:
+        name, counters = watched.source_name, watched.counters
+        now = counters if watched.state == "online" else Counters()  # nobody is followed elsewhere
+        live.add(now.tracks_live, source=name)
+        tracks.add(counters.tracks, source=name)
         for state in IdentityState:
-            identities.add(counts["identities"][state.value], source=name, state=state.value)
-            ended.add(figures.ended[state.value], source=name, state=state.value)
-        silhouettes.add(counts["silhouettes"], source=name)
-        for reason, count in counts["rejections"].items():
+            identities.add(now.identities[state.value], source=name, state=state.value)
+            ended.add(counters.tracks_ended[state.value], source=name, state=state.value)
+        silhouettes.add(counters.silhouettes, source=name)
+        for reason, count in counters.rejections.items():
             rejections.add(count, source=name, reason=reason)
-        outcomes = {"embedded": counts["windows"], "not_walking": figures.not_walking}
-        for outcome, count in (outcomes | counts["windows_lost"]).items():
+        outcomes = {"embedded": counters.windows, "not_walking": counters.not_walking}
+        for outcome, count in (outcomes | counters.windows_lost).items():
             windows.add(count, source=name, outcome=outcome)
     yield from (live, tracks, identities, ended, silhouettes, rejections, windows)
 

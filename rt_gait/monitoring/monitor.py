@@ -1,25 +1,24 @@
 """What a run looks like from outside, at any moment, to whoever asks in another thread.
 
 The main loop tells of every turn and every frame; nothing here ever waits for anybody. What is
-kept has a fixed size: sums and histograms by source, never anything of a person.
+kept has a fixed size: histograms by source, never anything of a person. What the run counts itself
+is read where it stands: another thread may see a frame counted whose time is not, no more.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rt_gait.energy.result import Energy
 from rt_gait.events.build import EventBuilder
-from rt_gait.events.counters import Counters
-from rt_gait.events.log import EventLog
+from rt_gait.events.patient import Log
 from rt_gait.monitoring.exposition import Histogram
 from rt_gait.types import FrameResult
-from rt_gait.video.source import Source
 
 STUCK_SECS = 60.0
 """A main loop that has not turned for so long is stuck; it turns ten times a second without
@@ -43,19 +42,13 @@ class Verdict:
 
 
 @dataclass
-class Figures:
-    """What has been counted of one source."""
+class Times:
+    """When the frames of one source were done, and how long they took."""
 
-    counts: dict[str, Any] = field(default_factory=lambda: Counters().snapshot())
-    """As :meth:`Counters.snapshot` after the last frame."""
     age: Histogram = field(default_factory=lambda: Histogram(_AGE_BOUNDS_SECS))
     """Seconds from the arrival of a live frame to its result."""
     stages: dict[str, Histogram] = field(default_factory=dict)
     """Seconds spent by each stage on a frame."""
-    not_walking: int = 0
-    """Windows left out because a person stood or turned, of tracks that ended."""
-    ended: Counter[str] = field(default_factory=Counter)
-    """Tracks that ended, by the state of their identity."""
     last_frame_secs: float | None = None
     """When the last frame was done, on the monotonic clock."""
 
@@ -63,64 +56,40 @@ class Figures:
 class Watched:
     """One source of the run. To the run it is one more output."""
 
-    def __init__(
-        self, source: Source, builder: EventBuilder, monotonic: Callable[[], float]
-    ) -> None:
+    name = "metrics"
+    path: Path | None = None
+
+    def __init__(self, builder: EventBuilder, monotonic: Callable[[], float]) -> None:
         self.source_name = builder.source_name
-        self._source, self._builder, self._monotonic = source, builder, monotonic
+        self.counters = builder.counters
+        self._builder, self._monotonic = builder, monotonic
         self._lock = threading.Lock()
-        self._figures = Figures()
+        self._times = Times()
 
     @property
     def state(self) -> str:
         """``online``, ``reconnecting``, ``offline`` or ``ended``."""
         return self._builder.state
 
-    @property
-    def reconnects(self) -> int:
-        """Times the source came back."""
-        return self._source.reconnects
-
-    @property
-    def decode_errors(self) -> int:
-        """Pictures that could not be decoded."""
-        return self._source.decode_errors
-
-    @property
-    def output_failures(self) -> dict[str, int]:
-        """Outputs that were given up, by name."""
-        return self._builder.output_failures.copy()
-
     def write(self, result: FrameResult) -> None:
         """Take in one frame."""
-        now_secs, counts = self._monotonic(), self._builder.counters.snapshot()
-        arrived_secs = result.frame.arrived_secs
+        now_secs, arrived_secs = self._monotonic(), result.frame.arrived_secs
         with self._lock:
-            figures = self._figures
-            figures.counts, figures.last_frame_secs = counts, now_secs
+            self._times.last_frame_secs = now_secs
             if arrived_secs is not None:
-                figures.age.observe(now_secs - arrived_secs)
+                self._times.age.observe(now_secs - arrived_secs)
             for stage, secs in result.stage_secs.items():
-                figures.stages.setdefault(stage, Histogram(_STAGE_BOUNDS_SECS)).observe(secs)
-            for summary in result.ended:
-                figures.not_walking += summary.windows_not_walking
-                figures.ended[summary.identity.state.value] += 1
+                histogram = self._times.stages.setdefault(stage, Histogram(_STAGE_BOUNDS_SECS))
+                histogram.observe(secs)
 
     def close(self) -> None:
-        """What has been counted stays."""
+        """What has been measured stays."""
 
-    def figures(self) -> Figures:
-        """Return what has been counted, as a copy that stays as it is; from any thread."""
+    def times(self) -> Times:
+        """Return what has been measured, as a copy that stays as it is; from any thread."""
         with self._lock:
-            now = self._figures
-            return Figures(
-                counts=now.counts,  # replaced, never changed
-                age=now.age.copy(),
-                stages={stage: histogram.copy() for stage, histogram in now.stages.items()},
-                not_walking=now.not_walking,
-                ended=now.ended.copy(),
-                last_frame_secs=now.last_frame_secs,
-            )
+            stages = {stage: taken.copy() for stage, taken in self._times.stages.items()}
+            return Times(self._times.age.copy(), stages, self._times.last_frame_secs)
 
 
 class Monitor:
@@ -132,22 +101,20 @@ class Monitor:
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.model = ""
-        self.log: EventLog | None = None
+        self.log: Log | None = None
         self.energy: Callable[[], Energy] | None = None
         self.monotonic = monotonic
         self.started_secs = monotonic()
         self.sources: list[Watched] = []
         self._turned_secs: float | None = None
 
-    def output_for(self, source: Source, builder: EventBuilder) -> Watched:
-        """Return the output that takes one source's frames; before the run begins."""
-        watched = Watched(source, builder, self.monotonic)
+    def output_for(self, builder: EventBuilder) -> Watched:
+        """Return the output that takes the frames of a builder's source; before the run begins."""
+        watched = Watched(builder, self.monotonic)
         self.sources.append(watched)
         return watched
 
-    def tell_of(
-        self, model: str, *, log: EventLog | None, energy: Callable[[], Energy] | None
-    ) -> None:
+    def tell_of(self, model: str, *, log: Log | None, energy: Callable[[], Energy] | None) -> None:
         """Take in what all sources have together; before the run begins.
 
         Args:
@@ -182,7 +149,7 @@ class Monitor:
         return Verdict(well=False, reason=reason, sources=told)
 
     def _look_at(self, watched: Watched) -> tuple[dict[str, Any], str | None]:
-        last_secs = watched.figures().last_frame_secs
+        last_secs = watched.times().last_frame_secs
         still_secs = None if last_secs is None else self.monotonic() - last_secs
         data = {
             "state": watched.state,

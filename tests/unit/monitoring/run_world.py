@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import numpy as np
 
 from rt_gait.events.build import EventBuilder
-from rt_gait.monitoring.monitor import Monitor, Watched
+from rt_gait.monitoring.monitor import Monitor
 from rt_gait.types import (
     Detections,
     Frame,
@@ -36,37 +36,25 @@ class Clock:
         return self.secs
 
 
-class Camera:
-    """As much of a source as is asked for."""
-
-    def __init__(self) -> None:
-        self.reconnects = self.decode_errors = 0
-
-
 class World:
-    """A monitor, its clock, and cameras that it watches.
+    """A monitor, its clock, and sources that it watches.
 
     Args:
-        names: Of the cameras.
+        names: Of the sources.
     """
 
     def __init__(self, *names: str) -> None:
         self.clock = Clock()
         self.monitor = Monitor(monotonic=self.clock)
-        self.cameras = {name: Camera() for name in names}
         self.builders = {name: _builder(name) for name in names}
-        self.watched: dict[str, Watched] = {
-            name: self.monitor.output_for(camera, self.builders[name])  # type: ignore[arg-type]
-            for name, camera in self.cameras.items()
-        }
+        self.watched = {name: self.monitor.output_for(b) for name, b in self.builders.items()}
 
     def frame(
         self, name: str, *, age_secs: float | None = 0.04, ended: Sequence[TrackSummary] = ()
     ) -> None:
         """A frame with one person who is known, one who is rejected, and tracks that end."""
         arrived_secs = None if age_secs is None else self.clock.secs - age_secs
-        counters = self.builders[name].counters
-        index = counters.processed
+        index = self.builders[name].counters.processed
         result = FrameResult(
             Frame(PIXELS, index, index / 25, arrived_secs=arrived_secs),
             Detections.none(),
@@ -79,7 +67,7 @@ class World:
             ended=tuple(ended),
             stage_secs=STAGES,
         )
-        counters.update(result)
+        self.builders[name].frame(result)
         self.watched[name].write(result)
 
 

@@ -15,7 +15,8 @@ from rt_gait.events.log import EventLog
 from rt_gait.events.schema import SOURCE_STATES, load_schema
 from rt_gait.monitoring.metrics import metrics_text
 from rt_gait.monitoring.monitor import STALE_SECS, STUCK_SECS
-from rt_gait.types import IdentityState, Rejection, WindowLoss
+from rt_gait.reasons import Rejection, WindowLoss
+from rt_gait.types import IdentityState
 
 CAMERA_ADDRESS = "rtsp://ann:s3cret@10.0.0.7:554/ch1?token=t0ken"
 
@@ -83,11 +84,11 @@ def test_everything_that_is_counted_is_told(tmp_path: Path) -> None:
     counters = world.builders["gate"].counters
     counters.dropped, counters.undetected, counters.windows = 7, 2, 5
     counters.windows_lost["timed_out"] = 3
-    world.cameras["gate"].reconnects, world.cameras["gate"].decode_errors = 4, 6
+    counters.reconnects, counters.decode_errors = 4, 6
     world.frame("gate", age_secs=0.04)
     world.frame("gate", age_secs=0.3, ended=[ended(1, not_walking=2), ended(2, not_walking=1)])
     world.builders["yard"].source_state("offline", "gone")
-    world.builders["gate"].output_failures["video"] += 1
+    world.builders["gate"].output_failed("recording", "the disk is full")
     with EventLog(tmp_path / "events.jsonl") as log:
         log.write(world.builders["gate"].source_state("online"))
     world.monitor.tell_of("gait3d", log=log, energy=None)
@@ -117,7 +118,7 @@ def test_everything_that_is_counted_is_told(tmp_path: Path) -> None:
     assert value("source_state", state="online") == 1
     assert found.value("rt_gait_source_state", source="yard", state="offline") == 1
     assert found.value("rt_gait_source_state", source="yard", state="online") == 0
-    assert value("output_failures_total", output="video") == 1
+    assert value("output_failures_total") == 1
     assert found.value("rt_gait_events_written_total") == 1
     assert found.labels("rt_gait_build_info")[0]["model"] == "gait3d"
     assert found.value("process_resident_memory_bytes") > 1e6
@@ -186,6 +187,19 @@ def test_energy_is_told_only_where_it_was_measured() -> None:
     assert found.value("rt_gait_energy_joules_total", meter="rapl") == 123.5
 
 
+def test_nobody_is_followed_by_a_camera_that_is_away() -> None:
+    world = running()
+    world.frame("gate")
+    builder = world.builders["gate"]
+    builder.source_state("reconnecting", "unplugged")
+    builder.tracks_ended([ended(1, not_walking=2)])
+    found = parse(metrics_text(world.monitor))
+    assert found.value("rt_gait_tracks", source="gate") == 0
+    assert found.value("rt_gait_identities", source="gate", state="known") == 0
+    assert found.value("rt_gait_tracks_ended_total", source="gate", state="known") == 1
+    assert found.value("rt_gait_windows_total", source="gate", outcome="not_walking") == 2
+
+
 def test_a_file_has_no_age() -> None:
     world = running()
     world.frame("gate", age_secs=None)
@@ -195,7 +209,6 @@ def test_a_file_has_no_age() -> None:
 def test_the_guide_lists_every_metric_and_no_other(tmp_path: Path) -> None:
     world = running()
     world.frame("gate")
-    world.builders["gate"].output_failures["video"] += 1
     with EventLog(tmp_path / "events.jsonl") as log:
         world.monitor.tell_of("gait3d", log=log, energy=lambda: _energy(1.0))
         told = parse(metrics_text(world.monitor)).kinds
@@ -217,14 +230,17 @@ def test_frames_and_questions_at_the_same_time_add_up() -> None:
 
     world.frame("gate")
     main = threading.Thread(target=frames)
-    before_secs = sys.getswitchinterval()
+    before_secs, least = sys.getswitchinterval(), 1.0
     sys.setswitchinterval(1e-5)
     main.start()
     try:
         for _ in range(200):
             found = parse(metrics_text(world.monitor))
             processed = found.value("rt_gait_frames_processed_total", source="gate")
-            assert found.value("rt_gait_frame_age_seconds_count", source="gate") == processed
+            captured = found.value("rt_gait_frames_captured_total", source="gate")
+            timed = found.value("rt_gait_frame_age_seconds_count", source="gate")
+            assert captured == processed >= timed >= least
+            least = timed
     finally:
         stop.set()
         main.join()
