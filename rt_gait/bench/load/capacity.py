@@ -2,7 +2,7 @@
 
 Cameras of 25 frames a second, one a process, film people whose windows fall due with the frames
 and wait for nothing. A number of people is served if every window is answered, 99% of them within
-the limit. The original system's measure is 25 windows a second each; identity needs 2.
+the limit; one that fails has a second try, since a single stall of 50 ms spoils a short one. The original system's measure is 25 windows a second each; identity needs 2.
 """
 
 from __future__ import annotations
@@ -47,12 +47,15 @@ def capacity(
     """
     tried: list[dict[str, Any]] = []
 
-    def works(people: int) -> bool:
+    def held_once(people: int) -> bool:
         answers = bench.clients.do(_cameras(bench, people, wanted.rate_hz, timing.secs))
         row = {"people": people, "p99_ms": answers.quantile_ms(0.99), "failed": answers.failed}
         tried.append(row)
         tell(f"{people} people: p99 {row['p99_ms']:.1f} ms, {answers.failed} failed")
         return answers.within(wanted.p99_ms)
+
+    def works(people: int) -> bool:
+        return held_once(people) or held_once(people)  # one stall of the machine is no verdict
 
     # Every client's first windows wake up what has slept.
     bench.clients.do(_cameras(bench, len(bench.clients), wanted.rate_hz, 1.0))
