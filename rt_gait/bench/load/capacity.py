@@ -2,7 +2,8 @@
 
 Cameras of 25 frames a second, one a process, film people whose windows fall due with the frames
 and wait for nothing. A number of people is served if every window is answered, 99% of them within
-the limit; one that fails has a second try, since a single stall of 50 ms spoils a short one. The original system's measure is 25 windows a second each; identity needs 2.
+the limit; one that fails has a second try, since a single stall of 50 ms spoils a short one. The
+original system's measure is 25 windows a second each; identity needs 2.
 """
 
 from __future__ import annotations
