@@ -184,6 +184,7 @@ class _Connection:
         self._info: SourceInfo | None = None
         self._error: Exception | None = None
         self._source: Source | None = None
+        self._decode_errors = 0
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
@@ -193,7 +194,8 @@ class _Connection:
 
     @property
     def decode_errors(self) -> int:
-        return 0 if self._source is None else self._source.decode_errors
+        source = self._source
+        return self._decode_errors if source is None else source.decode_errors
 
     def wait_until_open(self, limit_secs: float) -> SourceInfo:
         """Return what the source is, or raise why it cannot be opened."""
@@ -218,7 +220,10 @@ class _Connection:
                 while not self._left.is_set() and (frame := source.read()) is not None:
                     if self.wanted.is_set() and not self.box.put(frame):
                         break
-        except Exception as caught:  # handed to the reader, which reports or raises it
+        except RtGaitError as caught:  # without its traceback, which would keep the capture alive
+            self._error = type(caught)(str(caught))
+        except Exception as caught:  # handed to the reader, which raises it
             self._error = caught
+        self._decode_errors, self._source = self.decode_errors, None
         self._opened.set()
         self.box.close(self._error)
