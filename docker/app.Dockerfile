@@ -23,5 +23,9 @@ RUN if [ -n "${JETSON_STATS}" ]; then \
     /opt/venv/bin/pip install --no-cache-dir "jetson-stats==${JETSON_STATS}"; fi
 USER 1000:1000
 WORKDIR /data
+# The health check asks the run itself, inside the container. Commands that do not run a camera leave it out.
+ENV RT_GAIT_METRICS=127.0.0.1:9464
+HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=3 \
+    CMD ["/opt/venv/bin/rt-gait", "health"]
 ENTRYPOINT ["/opt/venv/bin/rt-gait"]
 CMD ["--help"]

@@ -18,12 +18,13 @@ from rt_gait.gait.embedder import (
     window_shape,
 )
 from rt_gait.gait.triton import open_served
-from rt_gait.identity.calibration import Calibration, Odds
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import TemplateKey
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
+from rt_gait.limits import outgrown, thresholds, thresholds_given
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.endpoint import Endpoint, token_from_environment
 from rt_gait.serving.health import Outage
@@ -57,6 +58,7 @@ class Assembled:
 def assemble(
     settings: Settings,
     *,
+    sources: int = 1,
     live: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = lambda _line: None,
@@ -65,6 +67,7 @@ def assemble(
 
     Args:
         settings: What the user wants.
+        sources: How many there are.
         live: Whether the source goes on without waiting for results.
         stopped: Whether the run is to end: waits for a server then do.
         tell: Takes a line for the user, during a live run.
@@ -100,17 +103,23 @@ def assemble(
         limits = thresholds(settings, info, found)
         if limits is None:
             templates, limits = Templates.none(), NOBODY
-        warning = warning or _outgrown(found, templates)
+        warning = warning or outgrown(found, templates)
         names = {} if gallery is None else gallery.names()
         for subject_id in sorted(set() if gallery is None else gallery.expired()):
             tell(f"the consent of {names.get(subject_id, subject_id)} has expired: not recognised")
         revision = None if gallery is None else gallery.revision
     pipeline = Pipeline(
         detector=detector,
-        tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info) if server is None else server.embedder(info),
-        identifier=Identifier(templates, limits),
-        stitcher=stitcher(info),
+        lanes=[
+            Lane(
+                info,
+                tracker=SortTracker(first_id=k + 1, id_step=sources),
+                identifier=Identifier(templates, limits),
+                stitcher=stitcher(info),
+            )
+            for k in range(sources)
+        ],
     )
     return Assembled(pipeline, key, info, names, revision, warning, limits.known)
 
@@ -168,58 +177,6 @@ class Server:
         )
 
 
-def thresholds(
-    settings: Settings, info: ModelInfo, found: Calibration | None = None
-) -> Thresholds | None:
-    """Return the user's thresholds, or the gallery's, or the model's; an untrained one has none.
-
-    Args:
-        settings: What the user wants.
-        info: The gait model.
-        found: What calibration of the gallery found.
-
-    Raises:
-        UsageError: they contradict one another.
-        ModelError: the model has none.
-    """
-    if is_untrained(info) and not _thresholds_given(settings):
-        return None
-
-    def pick(parameter: str, *chosen: float | None) -> float:
-        given = next((c for c in chosen if c is not None), None)
-        return info.number(parameter) if given is None else given
-
-    found_known, found_candidate, unasked = (
-        (found.known, found.candidate, 0.0) if found else (None, None, None)
-    )
-    known = pick("known_score", settings.known_score, found_known)
-    candidate = pick("candidate_score", settings.candidate_score, found_candidate)
-    return Thresholds(
-        known=known,
-        # One of the two given by flag may cross the other of a calibration.
-        candidate=candidate if settings.candidate_score is not None else min(candidate, known),
-        margin=pick("margin", settings.margin, None if "margin" in info.parameters else unasked),
-        odds=(found and found.odds) or _odds(info),
-    )
-
-
-def _odds(info: ModelInfo) -> Odds | None:
-    """Return the odds that a model came with."""
-    if "odds_slope" not in info.parameters:
-        return None
-    return Odds(info.number("odds_slope"), info.number("odds_offset"))
-
-
-def _outgrown(found: Calibration | None, templates: Templates) -> str | None:
-    """Return the warning that a gallery has grown since it was calibrated."""
-    if found is None or len(templates) <= found.subjects:
-        return None
-    return (
-        f"the gallery was calibrated with {found.subjects} people and holds {len(templates)}: "
-        "strangers are taken for somebody more often than was asked; run rt-gait calibrate again"
-    )
-
-
 def stitcher(info: ModelInfo) -> Stitcher | None:
     """Return what joins broken tracks by a gait model; an untrained one cannot.
 
@@ -230,10 +187,6 @@ def stitcher(info: ModelInfo) -> Stitcher | None:
         return None
     least = info.number("candidate_score")
     return Stitcher(least_similarity=least, margin=info.number("margin"))
-
-
-def _thresholds_given(settings: Settings) -> bool:
-    return None not in (settings.known_score, settings.candidate_score, settings.margin)
 
 
 def _check_trained(settings: Settings, info: ModelInfo) -> str | None:
@@ -250,7 +203,7 @@ def _check_trained(settings: Settings, info: ModelInfo) -> str | None:
             f"choose another, or say --model {info.name} to run it all the same"
         )
     told = f"gait model {info.name!r} is untrained and cannot tell people apart: "
-    if _thresholds_given(settings):
+    if thresholds_given(settings):
         return told + "the names it gives mean nothing"
     return (
         told + "nobody is compared with the gallery; to compare all the same, "

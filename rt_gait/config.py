@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -24,6 +26,10 @@ else:
 
 FILE_BYTES_MAX = 1024 * 1024
 """A configuration above is refused before it is parsed; a full one takes 2 kB."""
+SOURCES = ("video", "camera", "rtsp", "source")
+"""Settings that say where frames come from."""
+SOURCE_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+"""What a source may be called: names become parts of file names."""
 
 
 class Settings(BaseSettings):
@@ -38,6 +44,11 @@ class Settings(BaseSettings):
     camera: int | str | None = Field(None, description="Number of a camera, or csi://0")
     rtsp: str | None = Field(
         None, repr=False, description="Address of a network camera, rtsp:// or http:// (MJPEG)"
+    )
+    source: Annotated[dict[str, str] | None, NoDecode] = Field(
+        None,
+        repr=False,
+        description="Several sources: name to address, camera or file; name=... by environment",
     )
     fps: float | None = Field(
         None, gt=0, le=1000, description="Frame rate to use in place of the source's timestamps"
@@ -87,11 +98,39 @@ class Settings(BaseSettings):
     anonymize: Literal["blur", "silhouette"] | None = Field(
         None, description="What the window and the annotated video show in place of people"
     )
+    metrics: str | None = Field(
+        None, description="Where metrics and health are told over HTTP, :PORT or HOST:PORT"
+    )
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """Take ``name=place`` one by one, from flags, or with blanks between, from a variable."""
+        if isinstance(given, str):
+            given = given.split()
+        if not isinstance(given, list):
+            return given
+        pairs = [str(one).partition("=") for one in given]
+        names = [name for name, _, _ in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError("two sources have the same name")
+        return {name: place for name, _, place in pairs}
+
+    @field_validator("source")
+    @classmethod
+    def _nameable(cls, given: dict[str, str] | None) -> dict[str, str] | None:
+        for name, place in (given or {}).items():
+            if not SOURCE_NAME.fullmatch(name) or not place:
+                raise ValueError(
+                    "expected sources as NAME=PLACE, the name 1 to 32 of a-z 0-9 _ -, the place an "
+                    "address, a camera or a file"
+                )
+        return given or None
 
     @model_validator(mode="after")
     def _one_source(self) -> Settings:
-        if sum(given is not None for given in (self.video, self.camera, self.rtsp)) > 1:
-            raise ValueError("give one of --video, --camera and --rtsp, not both")
+        if sum(getattr(self, name) is not None for name in SOURCES) > 1:
+            raise ValueError("give one of --video, --camera, --rtsp and --source, not several")
         return self
 
     @classmethod
@@ -121,9 +160,8 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     if config is not None:
         _read_check(config)
     given = {name: value for name, value in flags.items() if value is not None}
-    sources = ("video", "camera", "rtsp")
-    if any(source in given for source in sources):
-        for other in sources:  # a flag for one beats the others in the environment or the file
+    if any(source in given for source in SOURCES):
+        for other in SOURCES:  # a flag for one beats the others in the environment or the file
             given.setdefault(other, None)
 
     class FromFile(Settings):
@@ -157,6 +195,6 @@ def _explain(error: ValidationError, config: Path | None) -> str:
         known = ", ".join(sorted(Settings.model_fields))
         return f"there is no setting {key!r} (in {config}); settings: {known}"
     message = problem["msg"].removeprefix("Value error, ")
-    if not key:
+    if not key or key.startswith("source"):  # which may hold a password
         return message
     return f"setting {key!r}: {message[0].lower()}{message[1:]}, not {problem['input']!r}"

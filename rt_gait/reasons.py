@@ -1,4 +1,4 @@
-"""The reasons that are given with a claim."""
+"""The reasons that are given: for what is not claimed, and for what was left out."""
 
 from __future__ import annotations
 
@@ -24,3 +24,28 @@ class Reason(str, Enum):
     """Candidate: below the threshold of the known."""
     TWO_CLOSE = "two_close"
     """Candidate: another subject is as close."""
+
+
+class Rejection(str, Enum):
+    """Why a person seen in a frame gave no silhouette."""
+
+    CUT_BY_FRAME = "cut_by_frame"
+    TOO_SMALL = "too_small"
+    MERGED = "merged"
+    FRAGMENTED = "fragmented"
+    LOW_SCORE = "low_score"
+
+
+class WindowLoss(str, Enum):
+    """Why a window of a live source was not embedded by a server."""
+
+    REPLACED = "replaced"
+    """A newer one of the same track came before it could be sent."""
+    REJECTED = "rejected"
+    """The server was well and refused it, as it does when its queue is full."""
+    TIMED_OUT = "timed_out"
+    """The server was well, and not in time."""
+    UNAVAILABLE = "unavailable"
+    """The server was away."""
+    LATE = "late"
+    """Its track, or the run, had ended by then."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rt_gait.reasons import Reason
+from rt_gait.reasons import Reason, Rejection
 
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -103,16 +103,6 @@ class Track:
     """It has just left another track that it may have been swapped with."""
 
 
-class Rejection(str, Enum):
-    """Why a person seen in a frame gave no silhouette."""
-
-    CUT_BY_FRAME = "cut_by_frame"
-    TOO_SMALL = "too_small"
-    MERGED = "merged"
-    FRAGMENTED = "fragmented"
-    LOW_SCORE = "low_score"
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Silhouette:
     """A person's normalised outline in one frame."""
@@ -177,21 +167,6 @@ class Stitch:
     """Of their gait: cosine in -1..1."""
     gap_secs: float
     """Time out of sight."""
-
-
-class WindowLoss(str, Enum):
-    """Why a window of a live source was not embedded by a server."""
-
-    REPLACED = "replaced"
-    """A newer one of the same track came before it could be sent."""
-    REJECTED = "rejected"
-    """The server was well and refused it, as it does when its queue is full."""
-    TIMED_OUT = "timed_out"
-    """The server was well, and not in time."""
-    UNAVAILABLE = "unavailable"
-    """The server was away."""
-    LATE = "late"
-    """Its track, or the run, had ended by then."""
 
 
 class IdentityState(str, Enum):

@@ -22,9 +22,10 @@ from live_run import WALKERS, LiveRun, StampedDetector, new_pipeline
 from scripted import ScriptedDetector, ScriptedSource
 
 from rt_gait.events import EventBuilder, EventLog
+from rt_gait.feed import Feed
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.records import TemplateKey
-from rt_gait.outputs.screen import Screen
+from rt_gait.outputs.screen import Painter, Recording
 from rt_gait.runner import Runner
 from rt_gait.types import FrameResult
 from rt_gait.video.source import open_source
@@ -35,6 +36,9 @@ NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 class Stalls:
     """Waits at random, as a disk or a busy machine does."""
+
+    name = "stalls"
+    path = None
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -64,9 +68,10 @@ def lossless(clip: str, log: str, seed: str) -> None:
             model=None, gallery_revision=None, utc_now=lambda: NOW,
         )  # fmt: skip
         report = Runner(
-            source=source, pipeline=new_pipeline(ScriptedDetector(WALKERS)), builder=builder,
-            log=EventLog(Path(log)), outputs=[Stalls(int(seed))],
-        ).run()  # fmt: skip
+            [Feed(source, builder, [Stalls(int(seed))])],
+            pipeline=new_pipeline(ScriptedDetector(WALKERS)),
+            log=EventLog(Path(log)),
+        ).run()
     print(report.counters.processed, report.counters.dropped, int(report.exit_code))
 
 
@@ -79,6 +84,7 @@ def writers() -> None:
         class Count:
             """Notes how many frames the video has been given."""
 
+            name, path = "count", None
             frames = 0
 
             def write(self, _result: FrameResult) -> None:
@@ -92,13 +98,12 @@ def writers() -> None:
             run_id="killed", source_name="camera", frame_size_wh=(320, 240), model=None,
             gallery_revision=None, utc_now=lambda: datetime.now(timezone.utc),
         )  # fmt: skip
+        recording = Recording(folder / "o.mp4", Painter({}))
+        source = ScriptedSource(10**6, pause=lambda: time.sleep(0.002))
         Runner(
-            source=ScriptedSource(10**6, pause=lambda: time.sleep(0.002)),
+            [Feed(source, builder, [recording, Count()], builder.run_started({}, {}))],
             pipeline=new_pipeline(ScriptedDetector(WALKERS)),
-            builder=builder,
             log=EventLog(folder / "e.jsonl"),
-            opening=builder.run_started({}, {}),
-            outputs=[Screen({}, save=folder / "o.mp4", show=False, on_quit=print), Count()],
         ).run()
 
     _fork_each(run)

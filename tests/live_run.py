@@ -13,14 +13,17 @@ from rtsp_camera import stamp_secs
 from scripted import Person, ScriptedDetector
 
 from rt_gait.events import EventBuilder, EventLog
+from rt_gait.feed import Feed
 from rt_gait.gait.embedder import OnnxGaitEmbedder, PipelineEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
 from rt_gait.outputs.output import Output
 from rt_gait.pipeline import Pipeline
-from rt_gait.runner import Runner, RunReport, Stop
+from rt_gait.runner import Runner, RunReport
 from rt_gait.serving.repository import default_models_dir
+from rt_gait.stopping import Stop
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import Embedding, FrameResult, Track, UInt8Array
 from rt_gait.video.source import Source
@@ -60,6 +63,9 @@ class Seen(NamedTuple):
 class Diary:
     """An output that notes each frame, and may hold the run up to a rate."""
 
+    name = "diary"
+    path = None
+
     def __init__(self, *, every_secs: float = 0.0) -> None:
         self.frames: list[Seen] = []
         self._every_secs = every_secs
@@ -94,12 +100,10 @@ class _TellingLog(EventLog):
 
 def new_pipeline(detector: ScriptedDetector, embedder: PipelineEmbedder | None = None) -> Pipeline:
     """A whole pipeline; the gait energy image in-process, and nobody enrolled."""
-    return Pipeline(
-        detector=detector,
-        tracker=SortTracker(),
-        embedder=embedder or OnnxGaitEmbedder(gait_model_info(default_models_dir(), "gei")),
-        identifier=Identifier(Templates.none(), Thresholds(known=0.9, candidate=0.8, margin=0)),
-    )
+    embedder = embedder or OnnxGaitEmbedder(gait_model_info(default_models_dir(), "gei"))
+    nobody = Identifier(Templates.none(), Thresholds(known=0.9, candidate=0.8, margin=0))
+    lane = Lane(embedder.info, tracker=SortTracker(), identifier=nobody)
+    return Pipeline(detector=detector, embedder=embedder, lanes=[lane])
 
 
 class LiveRun:
@@ -121,10 +125,8 @@ class LiveRun:
             run_id="live", source_name=info.name, frame_size_wh=(info.width_px, info.height_px),
             model=None, gallery_revision=None, utc_now=utc_now, live=True,
         )  # fmt: skip
-        self._runner = Runner(
-            source=source, pipeline=pipeline, builder=builder, log=self._log, outputs=outputs,
-            stop=self.stop,
-        )  # fmt: skip
+        feed = Feed(source, builder, list(outputs))
+        self._runner = Runner([feed], pipeline=pipeline, log=self._log, stop=self.stop)
         self._thread = threading.Thread(target=self._run)
         self._report: RunReport | None = None
 

@@ -9,8 +9,9 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from rt_gait.detect.detector import OneByOne
 from rt_gait.types import Detections, Frame, Mask, UInt8Array
-from rt_gait.video.source import SourceChange, SourceInfo
+from rt_gait.video.source import BaseSource, SourceInfo
 
 FRAME_HW = (240, 320)
 
@@ -49,7 +50,7 @@ class Person:
         return Mask(x1, y, visible) if visible.any() else None
 
 
-class ScriptedDetector:
+class ScriptedDetector(OneByOne):
     """Finds the people of the script at the time that is written into the picture."""
 
     key = "scripted@00000000"
@@ -95,7 +96,7 @@ def read_time(image_bgr: UInt8Array) -> float:
     return float(low + (mid << 8) + (high << 16)) / 1000
 
 
-class ScriptedSource:
+class ScriptedSource(BaseSource):
     """Frames from memory; raises ``error`` after the last one if there is one."""
 
     def __init__(
@@ -107,11 +108,11 @@ class ScriptedSource:
         error: Exception | None = None,
         pause: object = None,
     ) -> None:
-        self.info = SourceInfo(
+        info = SourceInfo(
             name="scripted", live=live, width_px=FRAME_HW[1], height_px=FRAME_HW[0],
             frame_rate=Fraction(round(fps)), frame_count=None if live else count,
         )  # fmt: skip
-        self.decode_errors = 0
+        super().__init__(info)
         self.closed = 0
         self._count, self._fps, self._error, self._next = count, fps, error, 0
         self._pause = pause
@@ -126,13 +127,6 @@ class ScriptedSource:
             self._pause()
         self._next += 1
         return frame(self._next - 1, fps=self._fps)
-
-    def take_changes(self) -> list[SourceChange]:
-        """Nothing happens to it."""
-        return []
-
-    def interrupt(self) -> None:
-        """It never waits."""
 
     def close(self) -> None:
         """Count how often it was closed."""

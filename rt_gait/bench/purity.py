@@ -24,6 +24,7 @@ from rt_gait.errors import RtGaitError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.lane import Lane
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import TrackBoxes, read_ground_truth
@@ -73,9 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             detector=open_detector(
                 "person_seg", models_dir=default_models_dir(), min_score=DETECTOR_MIN_SCORE
             ),
-            tracker=SortTracker(),
             embedder=embedder,
-            identifier=Identifier(Templates.none(), NOBODY),
+            lanes=[
+                Lane(
+                    embedder.info,
+                    tracker=SortTracker(),
+                    identifier=Identifier(Templates.none(), NOBODY),
+                )
+            ],
         )
         with open_source(video=asked.video, camera=None, frame_rate=asked.fps) as source:
             results = map(pipeline.step, iter(source.read, None))

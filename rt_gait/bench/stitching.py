@@ -27,10 +27,12 @@ from rt_gait.bench.halves import person_of
 from rt_gait.bench.people import people_in, video_parser
 from rt_gait.bench.scores import Raw, combine, figures, rows_by_frame, score
 from rt_gait.bench.tracking import format_table
+from rt_gait.detect.detector import OneByOne
 from rt_gait.errors import RtGaitError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
+from rt_gait.lane import Lane
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.mot import TrackBoxes, read_ground_truth
@@ -54,7 +56,7 @@ Wall = tuple[float, float]
 """Columns of the picture, pixels."""
 
 
-class Recorded:
+class Recorded(OneByOne):
     """A detector that plays back what another one found, behind a wall."""
 
     key = "recorded@1"
@@ -150,10 +152,15 @@ def run(
     frames, found = tee(seen)
     pipeline = Pipeline(
         detector=Recorded((people for _, people in found), wall),
-        tracker=SortTracker(),
         embedder=embedder,
-        identifier=Identifier(Templates.none(), NOBODY),
-        stitcher=stitcher(embedder.info),
+        lanes=[
+            Lane(
+                embedder.info,
+                tracker=SortTracker(),
+                identifier=Identifier(Templates.none(), NOBODY),
+                stitcher=stitcher(embedder.info),
+            )
+        ],
     )
     return (pipeline.step(frame) for frame, _ in frames)
 

@@ -10,6 +10,7 @@ import typer
 from rt_gait import __version__
 from rt_gait.cli.bench import bench_app
 from rt_gait.cli.gallery import gallery_app
+from rt_gait.cli.health import health
 from rt_gait.cli.measures import energy, evaluate, track
 from rt_gait.cli.models import models_app
 from rt_gait.cli.options import (
@@ -21,6 +22,7 @@ from rt_gait.cli.options import (
     EnergyMeter,
     Fps,
     Gallery,
+    Metrics,
     Model,
     Overwrite,
     Triton,
@@ -31,6 +33,7 @@ from rt_gait.cli.options import (
 )
 from rt_gait.cli.publish import publish
 from rt_gait.cli.purge import purge
+from rt_gait.cli.tools import doctor, replay, schema, serve
 from rt_gait.errors import UsageError
 
 app = typer.Typer(
@@ -66,6 +69,14 @@ def run(
         str | None,
         option("--rtsp", text="Network camera, rtsp://... or http://... of MJPEG", panel=IN),
     ] = None,
+    source: Annotated[
+        list[str] | None,
+        option(
+            "--source",
+            text="Several cameras or files, each with a --source NAME=PLACE",
+            panel=IN,
+        ),
+    ] = None,
     fps: Fps = None,
     config: Config = None,
     save: Annotated[
@@ -93,6 +104,7 @@ def run(
         str | None,
         option("--anonymize", text="Show people as blur or silhouette", panel=OUT),
     ] = None,
+    metrics: Metrics = None,
     energy_log: EnergyLog = None,
     energy_meter: EnergyMeter = None,
     show: Annotated[
@@ -115,10 +127,10 @@ def run(
     ] = None,
 ) -> None:
     """Recognise people by the way they walk, in a video or live."""
+    given = {name: value for name, value in context.params.items() if value not in (None, (), [])}
     if context.invoked_subcommand is not None:
-        given = [name for name, value in context.params.items() if value is not None]
         if given:
-            option = given[0].replace("_", "-")
+            option = next(iter(given)).replace("_", "-")
             raise UsageError(
                 f"--{option} stands before the command {context.invoked_subcommand!r} and would "
                 "be ignored; put it after the command"
@@ -126,7 +138,7 @@ def run(
         return
     from rt_gait.cli.run import run_command
 
-    flags = {k: v for k, v in context.params.items() if k not in ("config", "version")}
+    flags = {name: value for name, value in given.items() if name not in ("config", "version")}
     raise typer.Exit(run_command(config, flags))
 
 
@@ -215,57 +227,8 @@ app.command()(track)
 app.command()(evaluate)
 app.command()(publish)
 app.command()(purge)
-
-
-@app.command()
-def serve(
-    models: Annotated[
-        Path | None, typer.Option("--models", help="Models folder (default: that of the settings)")
-    ] = None,
-    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="For --triton")] = 8001,
-    http_port: Annotated[int, typer.Option(min=1, max=65535, help="For health checks")] = 8000,
-    metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="For Prometheus")] = 8002,
-    tritonserver: Annotated[
-        Path | None,
-        option("--tritonserver", text="Program to run (default: on PATH, or the wheel)"),
-    ] = None,
-    venv: Annotated[
-        Path | None, option("--venv", text="Environment of the wheel, made if it is not there")
-    ] = None,
-) -> None:
-    """Serve the models with Triton on this machine's loopback, until Ctrl-C."""
-    from rt_gait.cli.serve import serve_command
-    from rt_gait.serving.server.process import Ports
-
-    ports = Ports(grpc=grpc_port, http=http_port, metrics=metrics_port)
-    serve_command(models=models, tritonserver=tritonserver, venv=venv, ports=ports)
-
-
-@app.command()
-def replay(
-    events: Annotated[Path, typer.Argument(help="Event log made by --events")],
-) -> None:
-    """Tell the story of an event log."""
-    from rt_gait.events.read import read_events
-    from rt_gait.events.replay import timeline
-
-    for line in timeline(read_events(events)):
-        typer.echo(line)
-
-
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of the event log."""
-    import json
-
-    from rt_gait.events.schema import load_schema
-
-    typer.echo(json.dumps(load_schema(), indent=2))
-
-
-@app.command()
-def doctor(config: Config = None) -> None:
-    """Check this installation, and say what to do about what is missing."""
-    from rt_gait.cli.doctor import doctor_command
-
-    raise typer.Exit(doctor_command(config))
+app.command()(health)
+app.command()(serve)
+app.command()(replay)
+app.command()(schema)
+app.command()(doctor)

@@ -19,13 +19,15 @@ from rt_gait.cli.run import new_builder, tell_warning, warn
 from rt_gait.cli.views import tell_views, view
 from rt_gait.config import load_settings
 from rt_gait.errors import ExitCode, RtGaitError, UsageError
+from rt_gait.feed import Feed
 from rt_gait.identity.audit import audit
 from rt_gait.identity.consent import Consent
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.inspection import consistency, nearest
 from rt_gait.identity.records import check_name
 from rt_gait.outputs.output import check_file
-from rt_gait.runner import Runner, Stop
+from rt_gait.runner import Runner
+from rt_gait.stopping import Stop
 from rt_gait.types import FloatArray, FrameResult
 from rt_gait.video.source import open_source
 
@@ -41,6 +43,8 @@ MOST_OF_A_PASSER_BY = 0.25
 class Collector:
     """Keeps the embeddings of every track."""
 
+    name = "enrolment"
+    path = None
     vectors: dict[int, list[FloatArray]] = field(default_factory=dict)
     ends_secs: dict[int, list[float]] = field(default_factory=dict)
     """Of those."""
@@ -93,12 +97,10 @@ def enroll_command(
         )
         warn(assembled)
         collector = Collector()
-        with Progress(source.info) as progress:
+        with Progress([source.info]) as progress:
             report = Runner(
-                source=source,
+                [Feed(source, new_builder(assembled, source), [collector])],
                 pipeline=assembled.pipeline,
-                builder=new_builder(assembled, source),
-                outputs=[collector],
                 on_frame=progress.update,
                 stop=stop,
             ).run()

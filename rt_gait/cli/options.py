@@ -48,6 +48,10 @@ TritonCa = Annotated[
     Path | None,
     option("--triton-ca", text="Certificates to trust, PEM; implies --triton-tls", panel=SERVER),
 ]
+Metrics = Annotated[
+    str | None,
+    option("--metrics", text="Prometheus metrics and health, such as :9464 (loopback)", panel=OUT),
+]
 EnergyLog = Annotated[
     Path | None, option("--energy-log", text="Energy samples, JSON Lines", panel=OUT)
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rt_gait.events.counters import Counters
@@ -16,16 +17,18 @@ _PLAIN_EVERY_SECS = 10.0
 class Progress:
     """Shows progress on standard error while used as a context manager."""
 
-    def __init__(self, info: SourceInfo) -> None:
-        self._info = info
-        self._total = None if info.live else info.frame_count
+    def __init__(self, sources: Sequence[SourceInfo]) -> None:
+        self._name = ", ".join(info.name for info in sources)
+        counts = [None if info.live else info.frame_count for info in sources]
+        known = [count for count in counts if count is not None]
+        self._total = sum(known) if len(known) == len(counts) else None
         self._start_secs = self._last_line_secs = time.monotonic()
         self._bar = _make_bar(self._total) if sys.stderr.isatty() else None
 
     def __enter__(self) -> Progress:
         if self._bar is not None:
             self._bar.start()
-            self._task = self._bar.add_task(self._info.name, total=self._total, note="")
+            self._task = self._bar.add_task(self._name, total=self._total, note="")
         return self
 
     def __exit__(
@@ -37,9 +40,9 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, result: FrameResult, counters: Counters) -> None:
-        """Show one more frame."""
-        people = sum(t.detection is not None for t in result.tracks)
+    def update(self, _result: FrameResult, counters: Counters) -> None:
+        """Show how far it is after one more frame."""
+        people = counters.tracks_live
         if self._bar is not None:
             rate = counters.processed / max(time.monotonic() - self._start_secs, 1e-6)
             note = f"{rate:.1f} fps, {people} people, {counters.dropped} dropped"
@@ -52,7 +55,7 @@ class Progress:
         of_total = f" of {self._total}" if self._total else ""
         rate = counters.processed / (now_secs - self._start_secs)
         sys.stderr.write(
-            f"{self._info.name}: frame {counters.processed}{of_total}, {rate:.1f} fps, "
+            f"{self._name}: frame {counters.processed}{of_total}, {rate:.1f} fps, "
             f"{people} people, {counters.dropped} dropped\n"
         )
         sys.stderr.flush()

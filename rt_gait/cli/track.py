@@ -14,8 +14,9 @@ from rt_gait.outputs.mot import MotFile
 from rt_gait.outputs.output import check_file
 from rt_gait.track.mot import read_detections
 from rt_gait.track.sort import SortTracker
+from rt_gait.video.limits import MAX_FRAME_RATE, exact_rate
 from rt_gait.video.seqinfo import stated_rate
-from rt_gait.video.source import DEFAULT_FOLDER_RATE, MAX_FRAME_RATE, exact_rate, open_source
+from rt_gait.video.source import DEFAULT_FOLDER_RATE, open_source
 
 
 def track_command(

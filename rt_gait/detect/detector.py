@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,22 @@ class Detector(Protocol):
     def detect(self, image_bgr: UInt8Array) -> Detections:
         """Find the people of one picture [H, W, 3] uint8, best score first."""
         ...
+
+    def detect_all(self, images_bgr: Sequence[UInt8Array]) -> list[Detections]:
+        """Find the people of several pictures, as those of several cameras at one moment."""
+        ...
+
+
+class OneByOne:
+    """Makes several pictures of one, for detectors that take one at a time."""
+
+    @abstractmethod
+    def detect(self, image_bgr: UInt8Array) -> Detections:
+        """Find the people of one picture [H, W, 3] uint8, best score first."""
+
+    def detect_all(self, images_bgr: Sequence[UInt8Array]) -> list[Detections]:
+        """Find the people of several pictures, one after the other."""
+        return [self.detect(image) for image in images_bgr]
 
 
 INPUT_PX = (640, 480)

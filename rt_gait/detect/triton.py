@@ -8,7 +8,7 @@ Frames without an answer go on without people, and say so.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -51,10 +51,15 @@ class TritonDetector:
         self._info = info
         self._served = served
         self._health = Health(served.probe, time.monotonic, note) if live else None
-        self._decoder = YoloSegDetector(info, min_score=min_score, engine=self)
+        # The server may take smaller batches than we would send.
+        self._decoder = YoloSegDetector(served.models[0], min_score=min_score, engine=self)
 
     def detect(self, image_bgr: UInt8Array) -> Detections:
-        """Find the people of one picture [H, W, 3] uint8, best score first.
+        """Find the people of one picture [H, W, 3] uint8, best score first."""
+        return self.detect_all([image_bgr])[0]
+
+    def detect_all(self, images_bgr: Sequence[UInt8Array]) -> list[Detections]:
+        """Find the people of several pictures, as many in one request as the model allows.
 
         Raises:
             ServerError: a file's server has been away for too long.
@@ -62,18 +67,19 @@ class TritonDetector:
             StopRequested: the run is to end.
         """
         if self._health is None:
-            return self._decoder.detect(image_bgr)
+            return self._decoder.detect_all(images_bgr)
+        nobody = [Detections.none(missing=True)] * len(images_bgr)
         self._health.poll()
         if self._health.is_open:
-            return Detections.none(missing=True)
+            return nobody
         try:
-            return self._decoder.detect(image_bgr)
+            return self._decoder.detect_all(images_bgr)
         except ServerError:  # counted by whoever sees the missing detections
             self._health.trouble()
-            return Detections.none(missing=True)
+            return nobody
 
     def run(self, batch: npt.NDArray[Any]) -> Arrays:
-        """Return the network's outputs for [1, 3, H, W]."""
+        """Return the network's outputs for [N, 3, H, W]."""
         if self._health is None:
             return self._served.insist(self._info, batch)
         return self._served.send(self._info, batch, timeout_secs=LIVE_DEADLINE_SECS).outputs()

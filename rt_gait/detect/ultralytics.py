@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rt_gait.detect.detector import OneByOne
 from rt_gait.errors import ModelError, UsageError
 from rt_gait.serving.repository import file_digest, sha256
 from rt_gait.types import Detections, FloatArray, Mask, UInt8Array
@@ -15,7 +16,7 @@ from rt_gait.types import Detections, FloatArray, Mask, UInt8Array
 TRUSTED_VARIABLE = "RT_GAIT_TRUSTED_WEIGHTS"
 
 
-class UltralyticsDetector:
+class UltralyticsDetector(OneByOne):
     """Segmentation weights named by the user, such as ``yolo11n-seg.pt``.
 
     Weights are programs: a ``.pt`` file can run code when it is loaded. A file is loaded only if

@@ -8,6 +8,7 @@ of coefficients times prototypes (Bolya et al., YOLACT, 2019).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -166,7 +167,7 @@ class Engine(Protocol):
     """What runs the network."""
 
     def run(self, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """Return the two outputs for [1, 3, H, W], uint8, or float32 in 0..1."""
+        """Return the two outputs for [N, 3, H, W], uint8, or float32 in 0..1."""
         ...
 
 
@@ -191,18 +192,35 @@ class YoloSegDetector:
                 "network has two (boxes with coefficients, and prototypes)"
             )
         self._takes_pixels = info.inputs[0].data_type == "TYPE_UINT8"
+        self._most_in_batch = info.largest_batch
         self._min_score = min_score
         self.key = info.key
 
     def detect(self, image_bgr: UInt8Array) -> Detections:
         """Find the people of one picture [H, W, 3] uint8, best score first."""
-        pixels, placement = letterbox(image_bgr, self._height, self._width)
-        output0, output1 = self._engine.run(pixels if self._takes_pixels else shares(pixels))
-        return decode(
-            output0[0],
-            output1[0],
-            placement,
-            input_hw=(self._height, self._width),
-            frame_hw=image_bgr.shape[:2],
-            min_score=self._min_score,
-        )
+        return self._run([image_bgr])[0]
+
+    def detect_all(self, images_bgr: Sequence[UInt8Array]) -> list[Detections]:
+        """Find the people of several pictures, as many in one request as the model allows."""
+        found: list[Detections] = []
+        for start in range(0, len(images_bgr), self._most_in_batch):
+            found += self._run(images_bgr[start : start + self._most_in_batch])
+        return found
+
+    def _run(self, images_bgr: Sequence[UInt8Array]) -> list[Detections]:
+        placed = [letterbox(image, self._height, self._width) for image in images_bgr]
+        pixels = np.concatenate([planes for planes, _ in placed])
+        outputs = self._engine.run(pixels if self._takes_pixels else shares(pixels))
+        return [
+            decode(
+                output0,
+                output1,
+                placement,
+                input_hw=(self._height, self._width),
+                frame_hw=image.shape[:2],
+                min_score=self._min_score,
+            )
+            for image, (_, placement), output0, output1 in zip(
+                images_bgr, placed, *outputs, strict=True
+            )
+        ]

@@ -20,9 +20,12 @@ class EnergyLog:
         OutputError: the file cannot be created.
     """
 
+    name = "energy"
+
     def __init__(self, path: Path, meter: str) -> None:
+        self.path = path
         self.phase = "idle"
-        self._path, self._meter = path, meter
+        self._meter = meter
         self._problem: OutputError | None = None
         try:
             self._file = path.open("w", encoding="utf-8", buffering=1)
@@ -72,4 +75,4 @@ class EnergyLog:
 
     def _output_error(self, error: Exception) -> OutputError:
         why = getattr(error, "strerror", None) or str(error)
-        return OutputError(f"the energy log cannot be written ({why}): {self._path}")
+        return OutputError(f"the energy log cannot be written ({why}): {self.path}")

@@ -6,18 +6,19 @@ or how fast the run went, unless the source is live. People appear as pseudonyms
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
+from itertools import count
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
 
 from rt_gait.energy.result import Energy
 from rt_gait.events import schema
 from rt_gait.events.counters import Counters
 from rt_gait.events.data import (
     ModelRef,
+    Told,
     box,
     frame_data,
     identity_data,
@@ -28,25 +29,21 @@ from rt_gait.events.data import (
     summary_data,
 )
 from rt_gait.events.energy import energy_data
+from rt_gait.events.envelope import Envelope
 from rt_gait.events.live import LiveTimes
-from rt_gait.events.names import public_name, public_settings, redact
+from rt_gait.events.names import public_settings, redact
 from rt_gait.events.schema import Event
-from rt_gait.types import FrameResult, Identity, Track, TrackSummary
+from rt_gait.types import FrameResult, Identity, IdentityState, Track, TrackSummary
 
 STATS_EVERY_SECS = 10.0
-
-
-@dataclass(slots=True)
-class _Told:
-    """What the events have said of a track so far."""
-
-    box_xyxy_px: list[float]
-    identity: Identity = field(default_factory=Identity)
+_NOWHERE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(kw_only=True)
 class EventBuilder:
-    """Makes the events of one run, numbered from 0 without a gap, as lists of plain dicts.
+    """Makes the events of one source in a run, as lists of plain dicts.
+
+    The events of a run are numbered from 0 without a gap.
 
     Raises:
         ValueError: ``run_id`` is not 1 to 64 letters, digits, dots, dashes or underscores.
@@ -67,22 +64,23 @@ class EventBuilder:
     """A live source: ``stats`` follow the clock of the run and say how fast it is."""
     energy: Callable[[], Energy] | None = None
     """Energy of the run so far; None where it is not measured: events then say nothing of it."""
+    work: Callable[[], Counters] | None = None
+    """What the energy was spent on: the counters of all sources; without, those of this one."""
+    numbers: Iterator[int] = field(default_factory=count, repr=False)
+    """0, 1, 2, ...; shared by the builders of all sources of a run."""
     counters: Counters = field(default_factory=Counters, init=False)
     """Totals of the run; :meth:`frame` updates them."""
-    _told: dict[int, _Told] = field(default_factory=dict, init=False, repr=False)
+    state: str = field(default="reconnecting", init=False)
+    """Of the source, as :meth:`source_state` told it last."""
+    _told: dict[int, Told] = field(default_factory=dict, init=False, repr=False)
     _frame: dict[str, Any] = field(init=False, repr=False)
-    _quoted_name: str = field(init=False, repr=False)
-    _sequence: int = field(default=0, init=False, repr=False)
     _times: LiveTimes = field(default_factory=LiveTimes, init=False, repr=False)
     _stats_slot: int = field(default=0, init=False, repr=False)
     _stats_secs: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9A-Za-z._-]{1,64}", self.run_id):
-            raise ValueError(f"a run id is 1 to 64 of 0-9 A-Z a-z . _ -, not {self.run_id!r}")
-        self.source_name = public_name(self.source_name)
-        # "replace" is for file names that are not UTF-8.
-        self._quoted_name = quote(self.source_name, safe="", errors="replace")
+        self._envelope = Envelope(self.run_id, self.source_name, self.utc_now, self.numbers)
+        self.source_name = self._envelope.source_name
         size = list(self.frame_size_wh)
         self._frame = {"index": 0, "epoch": 0, "media_time_secs": 0.0, "size_wh_px": size}
 
@@ -100,7 +98,7 @@ class EventBuilder:
             "config": public_settings(config),
             "versions": dict(versions),
         }
-        return [self._event(schema.RUN_STARTED, data)]
+        return [self._envelope.wrap(schema.RUN_STARTED, data)]
 
     def source_state(self, state: str, detail: str | None = None) -> list[Event]:
         """Return the event of a source that went on, away or to its end.
@@ -109,14 +107,29 @@ class EventBuilder:
             state: ``online``, ``reconnecting``, ``offline`` or ``ended``.
             detail: Why, in one line; addresses and paths in it are reduced to names.
         """
-        data = {
-            "source": self._source(),
-            "state": state,
-            "detail": None if detail is None else redact(detail),
-        }
-        return [self._event(schema.SOURCE_STATE, data)]
+        self.state = state
+        data = {"source": self._source(), "state": state, "detail": detail and redact(detail)}
+        return [self._envelope.wrap(schema.SOURCE_STATE, data)]
 
-    def frame(self, result: FrameResult, *, age_secs: float | None = None) -> list[Event]:
+    def output_failed(self, output: str, detail: str) -> list[Event]:
+        """Count an output that was given up, and return the event of it.
+
+        Args:
+            output: What it is, such as ``recording``.
+            detail: Why, in one line; paths in it are reduced to names.
+        """
+        self.counters.outputs_failed += 1
+        return [
+            self._envelope.wrap(schema.OUTPUT_FAILED, {"output": output, "detail": redact(detail)})
+        ]
+
+    def frame(
+        self,
+        result: FrameResult,
+        *,
+        age_secs: float | None = None,
+        also_on: Mapping[str, Sequence[str]] = _NOWHERE,
+    ) -> list[Event]:
         """Count a frame and return what changed in it.
 
         Tracks that began come first, then those that continue others, identities that changed,
@@ -125,6 +138,7 @@ class EventBuilder:
         Args:
             result: All that is known after the frame.
             age_secs: Seconds from the capture of the frame to now; used for live sources only.
+            also_on: Subjects that other sources see at this moment, and the names of those.
         """
         self.counters.update(result)
         if self.live:
@@ -140,7 +154,7 @@ class EventBuilder:
             data = stitch_data(stitch)
             events.append(self._track_event(schema.TRACK_STITCHED, stitch.track_id, data))
         for track_id in sorted(result.identities):
-            events += self._identity_changed(track_id, result.identities[track_id])
+            events += self._identity_changed(track_id, result.identities[track_id], also_on)
         return events + self.tracks_ended(result.ended)
 
     def tracks_ended(self, summaries: Iterable[TrackSummary]) -> list[Event]:
@@ -152,6 +166,7 @@ class EventBuilder:
         for summary in summaries:
             events += self._identity_changed(summary.track_id, summary.identity)
             self._told.pop(summary.track_id, None)
+            self.counters.end(summary)
             data = summary_data(summary)
             events.append(self._track_event(schema.TRACK_ENDED, summary.track_id, data))
         return events
@@ -177,7 +192,7 @@ class EventBuilder:
             data |= self._times.take(now - self._stats_secs)
         data |= self._energy()
         self._stats_slot, self._stats_secs = slot, now
-        return [self._event(schema.STATS, data)]
+        return [self._envelope.wrap(schema.STATS, data)]
 
     def run_ended(self, reason: str, exit_code: int) -> list[Event]:
         """Return the last event of a run.
@@ -186,15 +201,18 @@ class EventBuilder:
             reason: Why, in one line, such as ``finished`` or the text of an error.
             exit_code: The exit code of the program.
         """
-        totals = self.counters.as_dict() | {"events": self._sequence + 1}
+        sequence = next(self.numbers)
+        totals = self.counters.as_dict() | {"events": sequence + 1}
         data = {"reason": redact(reason), "exit_code": int(exit_code), "counters": totals}
-        return [self._event(schema.RUN_ENDED, data | self._energy())]
+        return [self._envelope.wrap(schema.RUN_ENDED, data | self._energy(), number=sequence)]
 
     def _energy(self) -> dict[str, Any]:
-        return {"energy": energy_data(self.energy(), self.counters)} if self.energy else {}
+        if self.energy is None:
+            return {}
+        return {"energy": energy_data(self.energy(), self.work() if self.work else self.counters)}
 
     def _track_started(self, track: Track) -> Event:
-        told = self._told[track.track_id] = _Told(box(track.box_xyxy_px))
+        told = self._told[track.track_id] = Told(box(track.box_xyxy_px))
         data = {
             "box_xyxy_px": told.box_xyxy_px,
             "first_media_time_secs": secs(track.first_time_secs),
@@ -202,7 +220,9 @@ class EventBuilder:
         }
         return self._track_event(schema.TRACK_STARTED, track.track_id, data)
 
-    def _identity_changed(self, track_id: int, identity: Identity) -> list[Event]:
+    def _identity_changed(
+        self, track_id: int, identity: Identity, also_on: Mapping[str, Sequence[str]] = _NOWHERE
+    ) -> list[Event]:
         told = self._told.get(track_id)
         if told is None:
             return []
@@ -210,12 +230,15 @@ class EventBuilder:
         if (identity.state, identity.subject_id) == (before.state, before.subject_id):
             return []
         self.counters.decisions += 1
-        data = {
+        data: dict[str, Any] = {
             "box_xyxy_px": told.box_xyxy_px,
             "identity": identity_data(identity),
             "previous": {"state": before.state.value, "subject_id": before.subject_id},
             "model": model_data(self.model, self.gallery_revision),
         }
+        others = also_on.get(identity.subject_id or "", ())
+        if identity.state is IdentityState.KNOWN and others:
+            data["also_on"] = list(others)
         return [self._track_event(schema.IDENTITY_CHANGED, track_id, data)]
 
     def _source(self) -> dict[str, Any]:
@@ -223,20 +246,4 @@ class EventBuilder:
 
     def _track_event(self, kind: str, track_id: int, data: dict[str, Any]) -> Event:
         data = {"track_id": track_id, "frame": dict(self._frame)} | data
-        return self._event(kind, data, f"/track/{track_id}")
-
-    def _event(self, kind: str, data: dict[str, Any], subject: str = "") -> Event:
-        sequence = self._sequence
-        self._sequence += 1
-        now = self.utc_now().astimezone(timezone.utc).replace(tzinfo=None)
-        return {
-            "specversion": "1.0",
-            "id": f"{self.run_id}-{sequence}",
-            "type": kind,
-            "source": f"urn:rt-gait:source:{self._quoted_name}",
-            "subject": f"run/{self.run_id}{subject}",
-            "time": now.isoformat(timespec="microseconds") + "Z",
-            "dataschema": schema.DATA_SCHEMA,
-            "sequence": sequence,
-            "data": {"run_id": self.run_id} | data,
-        }
+        return self._envelope.wrap(kind, data, track=track_id)

@@ -6,11 +6,12 @@ A picture that the decoder could not read was never captured, and is counted apa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from rt_gait.types import FrameResult, IdentityState, Rejection, WindowLoss
+from rt_gait.reasons import Rejection, WindowLoss
+from rt_gait.types import FrameResult, IdentityState, TrackSummary
 
 
 def rejections_by_reason(counts: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -36,6 +37,10 @@ class Counters:
     """Frames captured and never processed; written, as the next, by whoever runs the source."""
     decode_errors: int = 0
     """Pictures the decoder could not read."""
+    reconnects: int = 0
+    """Times a camera came back."""
+    outputs_failed: int = 0
+    """Outputs that were given up."""
     undetected: int = 0
     """Frames processed for which the segmenter's server gave no answer."""
     tracks: int = 0
@@ -54,7 +59,12 @@ class Counters:
     identities: dict[str, int] = field(default_factory=_no_identities)
     """Of ``tracks_live``, by :class:`IdentityState` value."""
     decisions: int = 0
-    """Changes of identity told; what energy is shared out over, told nowhere itself."""
+    """Changes of identity told; what energy is shared out over. This and the next are in no event:
+    the log has one for each."""
+    tracks_ended: dict[str, int] = field(default_factory=_no_identities)
+    """By the :class:`IdentityState` value of what was last claimed."""
+    not_walking: int = 0
+    """Windows of ended tracks in which the person stood or turned."""
 
     @property
     def captured(self) -> int:
@@ -76,6 +86,11 @@ class Counters:
         for identity in result.identities.values():
             self.identities[identity.state.value] += 1
 
+    def end(self, summary: TrackSummary) -> None:
+        """Count a track that has ended."""
+        self.tracks_ended[summary.identity.state.value] += 1
+        self.not_walking += summary.windows_not_walking
+
     def as_dict(self) -> dict[str, Any]:
         """Return the totals of the run, as ``run.ended`` has them."""
         return {
@@ -92,6 +107,8 @@ class Counters:
             "windows_lost": dict(self.windows_lost),
             "silhouettes": self.silhouettes,
             "rejections": dict(self.rejections),
+            "reconnects": self.reconnects,
+            "outputs_failed": self.outputs_failed,
         }
 
     def snapshot(self) -> dict[str, Any]:
@@ -103,3 +120,18 @@ class Counters:
         counters = self.as_dict()
         del counters["frames"]["decode_errors"]
         return counters | {"tracks_live": self.tracks_live, "identities": dict(self.identities)}
+
+
+def total(several: Sequence[Counters]) -> Counters:
+    """Return the sums over several sources, at the latest of their times; of one, its own."""
+    if len(several) == 1:
+        return several[0]
+    summed = Counters()
+    for each in fields(Counters):
+        values = [getattr(counters, each.name) for counters in several]
+        if isinstance(values[0], dict):
+            setattr(summed, each.name, {key: sum(v[key] for v in values) for key in values[0]})
+        else:
+            setattr(summed, each.name, sum(values))
+    summed.media_time_secs = max(counters.media_time_secs for counters in several)
+    return summed

@@ -6,7 +6,7 @@ are finer than what they were measured with, and keep the last bits of a float o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rt_gait.events.counters import rejections_by_reason
@@ -19,6 +19,14 @@ class ModelRef:
 
     name: str
     version: str
+
+
+@dataclass(slots=True)
+class Told:
+    """What the events have said of a track so far."""
+
+    box_xyxy_px: list[float]
+    identity: Identity = field(default_factory=Identity)
 
 
 def model_data(model: ModelRef | None, gallery_revision: int | None) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ end of a run, and otherwise at most once a second.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from rt_gait.errors import OutputError
+from rt_gait.events.reserve import Reserve
 from rt_gait.events.rotation import Rotation, set_aside
 from rt_gait.events.schema import RUN_ENDED, RUN_STARTED, TRACK_ENDED
 
@@ -34,6 +36,12 @@ class EventLog:
     part of the log, so that a torn last line of a run that was killed is never written on.
     Not for use from several threads at once.
 
+    Args:
+        target: The file, or ``-`` for standard output.
+        rotation: When to go on in a new file; never without.
+        reserve: Keep a megabyte of the disk back, for when it is full.
+        monotonic: Seconds.
+
     Raises:
         OutputError: The file cannot be created.
     """
@@ -43,6 +51,7 @@ class EventLog:
         target: Path | Literal["-"],
         *,
         rotation: Rotation | None = None,
+        reserve: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.written = 0
@@ -50,11 +59,14 @@ class EventLog:
         self.reader_gone = False
         """Whoever read standard output has closed it: events are no longer written, and the run
         may as well end."""
+        self.on_reserve: Path | None = None
+        """The file, once the disk is full and the reserve is in use."""
         self._monotonic = monotonic
         self._rotation = rotation
         if target != "-" and rotation is not None:
             _set_aside(Path(target))
         self._sink = _Stdout() if target == "-" else _File(Path(target))
+        self._reserve = Reserve(Path(target)) if reserve and target != "-" else None
         self._synced_secs = self._opened_secs = monotonic()
 
     def write(self, events: Iterable[Mapping[str, Any]]) -> None:
@@ -81,6 +93,8 @@ class EventLog:
             self._sync()
         finally:
             self._sink.close()
+            if self._reserve is not None:
+                self._reserve.give()
 
     def __enter__(self) -> EventLog:
         return self
@@ -98,7 +112,7 @@ class EventLog:
             return
         self._rotate(len(line))
         try:
-            self._sink.write(line)
+            self._write(line)
         except OSError as error:
             if isinstance(error, BrokenPipeError) and isinstance(self._sink, _Stdout):
                 self.reader_gone = True
@@ -106,6 +120,16 @@ class EventLog:
                 return
             raise _output_error(self._sink.name, error) from error
         self.written += 1
+
+    def _write(self, line: bytes) -> None:
+        try:
+            self._sink.write(line)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if not full or self._reserve is None or not self._reserve.give():
+                raise
+            self.on_reserve = self._sink.path
+            self._sink.write(line)
 
     def _rotate(self, line_bytes: int) -> None:
         sink, age_secs = self._sink, self._monotonic() - self._opened_secs
@@ -134,6 +158,7 @@ class _Stdout:
     """Standard output, as Python has it now, so that it can be captured."""
 
     name = "standard output"
+    path = None
 
     def write(self, line: bytes) -> None:
         sys.stdout.buffer.write(line)

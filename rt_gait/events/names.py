@@ -14,6 +14,8 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from rt_gait.redaction import host_of
+
 _QUOTED = r"'[^'\n]*/[^'\n]*'|\"[^\"\n]*/[^\"\n]*\""
 _ADDRESS = r"[A-Za-z][A-Za-z0-9+.\-]*://\S+"
 _PATH = r"(?<![\w/])(?:~\w*|\.{1,2})?/\S+"
@@ -29,8 +31,7 @@ def public_name(source: str) -> str:
     """
     scheme, mark, rest = source.partition("://")
     if mark and scheme.lower() != "file":
-        # A password may hold any of "@/?#" unescaped: what follows the last "@" is the host.
-        return re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0] or "source"
+        return host_of(source) or "source"
     segments = [part for part in (rest if mark else source).split("/") if part not in ("", ".")]
     return segments[-1] if segments else "source"
 

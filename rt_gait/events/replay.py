@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from rt_gait.errors import DamagedInputError
 from rt_gait.events import schema
@@ -37,9 +38,10 @@ def _lines(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     run: _Run | None = None
     for number, event in enumerate(events, start=1):
         try:
-            if run is None or event["type"] == schema.RUN_STARTED:
+            run_id = event["data"].get("run_id", run.run_id if run else "")
+            if run is None or run.run_id != run_id:
                 yield from run.summary() if run else ()
-                run = _Run()
+                run = _Run(run_id)
             line = run.tell(event)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DamagedInputError(
@@ -60,36 +62,41 @@ def _lines(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 class _Run:
     """What has been heard of one run."""
 
+    run_id: str
     end: tuple[str, int] | None = None
-    media_time_secs: float = 0.0
+    media_times_secs: dict[str, float] = field(default_factory=dict)
+    """By source, as of the latest of its events."""
     states: dict[int, str] = field(default_factory=dict)
     """Track to the last state told."""
     subjects: dict[int, str | None] = field(default_factory=dict)
-    frames: dict[str, int] = field(default_factory=dict)
-    """As last counted."""
-    windows_lost: dict[str, int] = field(default_factory=dict)
+    counters: dict[str, Event] = field(default_factory=dict)
+    """By source, as last told."""
     energy: str | None = None
 
     def tell(self, event: Mapping[str, Any]) -> str | None:
         """Take in an event and return its line; None if it has none."""
         data: Event = event["data"]
+        source = unquote(event.get("source", "").rpartition(":")[2])
+        self.media_times_secs.setdefault(source, 0.0)
         if "frame" in data:
-            self._at(data["frame"]["media_time_secs"])
+            self._at(source, data["frame"]["media_time_secs"])
         if "counters" in data:
-            self._at(data["counters"]["media_time_secs"])
-            self.frames = dict(data["counters"]["frames"])
-            self.windows_lost = dict(data["counters"].get("windows_lost", {}))
+            self._at(source, data["counters"]["media_time_secs"])
+            self.counters[source] = data["counters"]
         teller = _TELLERS.get(event["type"])
         text = teller(self, data) if teller else None
-        return f"{clock(self.media_time_secs)}  {text}" if text else None
+        if text and len(self.media_times_secs) > 1:
+            text = f"{source}: {text}"
+        return f"{clock(self.media_times_secs[source])}  {text}" if text else None
 
     def summary(self) -> Iterator[str]:
         """Yield how the run ended, its duration, people and frames."""
+        duration = clock(max(self.media_times_secs.values(), default=0.0))
         if self.end is None:
-            yield f"the run did not end: its log stops at {clock(self.media_time_secs)}"
+            yield f"the run did not end: its log stops at {duration}"
         else:
             yield "run ended: {} (exit {})".format(*self.end)
-        yield f"duration {clock(self.media_time_secs)}"
+        yield f"duration {duration}"
         counts = Counter(self.states.values())
         subjects = {
             self.subjects[track] for track, state in self.states.items() if state == "known"
@@ -97,13 +104,12 @@ class _Run:
         by_state = ", ".join(f"{counts[state]} {state}" for state in _STATES)
         known = f" ({len(subjects)} subject{'s' * (len(subjects) != 1)})" if subjects else ""
         yield f"tracks {len(self.states)}: {by_state}{known}"
-        if self.frames:
+        frames, lost = self._sums("frames"), self._sums("windows_lost")
+        if frames:
             # Without a server no frame is undetected and no window lost, and nothing need be said.
-            yield "frames " + _counts(
-                {n: c for n, c in self.frames.items() if c or n != "undetected"}
-            )
-        if any(self.windows_lost.values()):
-            yield "windows lost: " + _counts(self.windows_lost)
+            yield "frames " + _counts({n: c for n, c in frames.items() if c or n != "undetected"})
+        if any(lost.values()):
+            yield "windows lost: " + _counts(lost)
         if self.energy:
             yield self.energy
 
@@ -121,6 +127,9 @@ class _Run:
     def source_state(self, data: Event) -> str:
         return f"source {data['state']}" + (f": {data['detail']}" if data["detail"] else "")
 
+    def output_failed(self, data: Event) -> str:
+        return f"{data['output']} given up: {data['detail']}"
+
     def track_started(self, data: Event) -> str:
         self.states[data["track_id"]] = "insufficient"
         return f"track {data['track_id']}  appears"
@@ -133,7 +142,9 @@ class _Run:
         )
 
     def identity_changed(self, data: Event) -> str:
-        return f"track {data['track_id']}  {self._claim(data)}"
+        others = ", ".join(data.get("also_on", ()))
+        at_once = f", at the same time on {others}" if others else ""
+        return f"track {data['track_id']}  {self._claim(data)}{at_once}"
 
     def track_ended(self, data: Event) -> str:
         claim = self._claim(data)
@@ -150,16 +161,25 @@ class _Run:
         who = f" {identity['subject_id']}" if identity["subject_id"] else ""
         return f"{identity['state']}{who} ({', '.join(evidence)})"
 
-    def _at(self, media_time_secs: float) -> None:
+    def _at(self, source: str, media_time_secs: float) -> None:
         if not math.isfinite(media_time_secs):
             raise ValueError(f"media time {media_time_secs}")
-        self.media_time_secs = max(self.media_time_secs, media_time_secs)
+        self.media_times_secs[source] = max(self.media_times_secs[source], media_time_secs)
+
+    def _sums(self, of: str) -> dict[str, int]:
+        """Return counters summed over the sources."""
+        sums: dict[str, int] = {}
+        for counters in self.counters.values():
+            for name, count in counters.get(of, {}).items():
+                sums[name] = sums.get(name, 0) + count
+        return sums
 
 
 _TELLERS: dict[str, Callable[[_Run, Event], str | None]] = {
     schema.RUN_STARTED: _Run.run_started,
     schema.RUN_ENDED: _Run.run_ended,
     schema.SOURCE_STATE: _Run.source_state,
+    schema.OUTPUT_FAILED: _Run.output_failed,
     schema.TRACK_STARTED: _Run.track_started,
     schema.TRACK_STITCHED: _Run.track_stitched,
     schema.IDENTITY_CHANGED: _Run.identity_changed,

@@ -25,6 +25,7 @@ TRACK_ENDED = f"{_PREFIX}track.ended.v1"
 TRACK_STITCHED = f"{_PREFIX}track.stitched.v1"
 IDENTITY_CHANGED = f"{_PREFIX}identity.changed.v1"
 STATS = f"{_PREFIX}stats.v1"
+OUTPUT_FAILED = f"{_PREFIX}output.failed.v1"
 
 EVENT_TYPES = (
     RUN_STARTED,
@@ -35,7 +36,10 @@ EVENT_TYPES = (
     TRACK_STITCHED,
     IDENTITY_CHANGED,
     STATS,
+    OUTPUT_FAILED,
 )
+
+SOURCE_STATES = ("online", "reconnecting", "offline", "ended")
 
 
 def load_schema() -> dict[str, Any]:

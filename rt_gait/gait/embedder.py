@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,9 +14,10 @@ from rt_gait.gait.network import Network, Request, WholeNetwork, batches, embedd
 from rt_gait.gait.silhouette import HEIGHT_PX, WIDTH_PX
 from rt_gait.gait.stream import StreamNetwork
 from rt_gait.gait.windows import WindowShape
+from rt_gait.reasons import WindowLoss
 from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.repository import ModelInfo, load_info, model_names
-from rt_gait.types import Embedding, Window, WindowLoss
+from rt_gait.types import Embedding, Window
 
 STRIDES_PER_WINDOW = 3
 """Windows of a track start every third of a window: 0.4 s at 30 frames of 25 Hz."""
@@ -56,9 +57,8 @@ class PipelineEmbedder(Protocol):
         """The windows it wants."""
         ...
 
-    @property
-    def lost(self) -> Mapping[WindowLoss, int]:
-        """Windows that were handed in and will not be embedded."""
+    def take_lost(self) -> list[tuple[int, WindowLoss]]:
+        """Return the tracks of windows given up since the last call, each with the reason."""
         ...
 
     def exchange(self, windows: Sequence[Window], alive: Collection[int]) -> list[Embedding]:
@@ -78,10 +78,9 @@ class PipelineEmbedder(Protocol):
 class Waited:
     """Makes a :class:`GaitEmbedder` a :class:`PipelineEmbedder` whose answers are waited for."""
 
-    @property
-    def lost(self) -> Mapping[WindowLoss, int]:
-        """None."""
-        return {}
+    def take_lost(self) -> list[tuple[int, WindowLoss]]:
+        """Return none: nothing is given up."""
+        return []
 
     @abstractmethod
     def embed(self, windows: Sequence[Window]) -> list[Embedding]:

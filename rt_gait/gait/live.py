@@ -17,10 +17,11 @@ from rt_gait.errors import ModelError, ServerError
 from rt_gait.gait.embedder import window_shape
 from rt_gait.gait.inputs import Batch
 from rt_gait.gait.network import Job, Network, Request, embeddings
+from rt_gait.reasons import WindowLoss
 from rt_gait.serving.call import Arrays
 from rt_gait.serving.health import Health, Question, Verdict, ignore
 from rt_gait.serving.repository import ModelInfo
-from rt_gait.types import Embedding, Window, WindowLoss
+from rt_gait.types import Embedding, Window
 
 IN_FLIGHT = 4
 """Batches under way at once. More would only wait at the server instead of here, where the newest
@@ -108,8 +109,10 @@ class LiveGaitEmbedder:
         self._flights: list[_Flight] = []
         self._answered: dict[int, float] = {}
         """When each track was last answered: whose turn is longest past comes first."""
-        self._suspects: Counter[bool] = Counter()
-        """Windows of failed requests whose reason is being asked for: was the server slow?"""
+        self._untold: list[tuple[int, WindowLoss]] = []
+        self._suspects: list[tuple[int, bool]] = []
+        """Tracks of windows in failed requests whose reason is being asked for: was the server
+        slow?"""
         self._most_in_batch = self.info.largest_batch
         self._allowed = min(FIRST_WINDOWS, self._most_in_batch)
         """Windows that may be under way: more while answers come soon, fewer when they do not."""
@@ -117,7 +120,7 @@ class LiveGaitEmbedder:
     @property
     def pending(self) -> int:
         """Windows that are neither embedded nor lost."""
-        return len(self._waiting) + self._under_way + sum(self._suspects.values())
+        return len(self._waiting) + self._under_way + len(self._suspects)
 
     @property
     def _under_way(self) -> int:
@@ -138,30 +141,40 @@ class LiveGaitEmbedder:
             self._land(found)
             self._explain(self._health.poll())
         except ModelError:
-            self.lost[WindowLoss.LATE] += len(found)
+            self._lose(WindowLoss.LATE, [e.track_id for e in found])
             raise
         self._queue(windows, alive)
         if not self._health.is_open:
             self._send_waiting()
-        kept = [embedding for embedding in found if embedding.track_id in alive]
-        self.lost[WindowLoss.LATE] += len(found) - len(kept)
-        return kept
+        self._lose(WindowLoss.LATE, [e.track_id for e in found if e.track_id not in alive])
+        return [embedding for embedding in found if embedding.track_id in alive]
+
+    def take_lost(self) -> list[tuple[int, WindowLoss]]:
+        """Return the tracks of windows given up since the last call, each with the reason."""
+        told, self._untold = self._untold, []
+        return told
 
     def finish(self) -> None:
         """Give up what is still on its way, at the end of the source."""
         for flight in self._flights:
             for call in flight.calls:
                 call.cancel()
-        self.lost[WindowLoss.LATE] += self.pending
-        self._flights, self._waiting, self._suspects = [], {}, Counter()
+            self._lose(WindowLoss.LATE, [w.track_id for w in flight.windows])
+        self._lose(WindowLoss.LATE, [*self._waiting, *(i for i, _ in self._suspects)])
+        self._flights, self._waiting, self._suspects = [], {}, []
+
+    def _lose(self, reason: WindowLoss, track_ids: Sequence[int]) -> None:
+        self.lost[reason] += len(track_ids)
+        self._untold += [(i, reason) for i in track_ids]
 
     def _queue(self, windows: Sequence[Window], alive: Collection[int]) -> None:
         for track_id in [i for i in self._waiting if i not in alive]:
             del self._waiting[track_id]
-            self.lost[WindowLoss.LATE] += 1
+            self._lose(WindowLoss.LATE, [track_id])
         self._answered = {i: secs for i, secs in self._answered.items() if i in alive}
         for window in windows:
-            self.lost[WindowLoss.REPLACED] += window.track_id in self._waiting
+            if window.track_id in self._waiting:
+                self._lose(WindowLoss.REPLACED, [window.track_id])
             self._waiting[window.track_id] = window  # in the place of the older one
 
     def _send_waiting(self) -> None:
@@ -216,15 +229,14 @@ class LiveGaitEmbedder:
     def _fail(self, flight: _Flight, *, slow: bool) -> None:
         for call in flight.calls:
             call.cancel()
-        self._suspects[slow] += len(flight.windows)
+        self._suspects += [(w.track_id, slow) for w in flight.windows]
         self._health.trouble()
 
     def _explain(self, verdict: Verdict | None) -> None:
         if verdict is None:
             return
-        if verdict is Verdict.WELL:
-            self.lost[WindowLoss.TIMED_OUT] += self._suspects[True]
-            self.lost[WindowLoss.REJECTED] += self._suspects[False]
-        else:
-            self.lost[WindowLoss.UNAVAILABLE] += sum(self._suspects.values())
-        self._suspects.clear()
+        for track_id, slow in self._suspects:
+            busy = WindowLoss.TIMED_OUT if slow else WindowLoss.REJECTED
+            reason = busy if verdict is Verdict.WELL else WindowLoss.UNAVAILABLE
+            self._lose(reason, [track_id])
+        self._suspects = []

@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from rt_gait.types import BoolArray, Detections, Mask, Rejection, UInt8Array
+from rt_gait.reasons import Rejection
+from rt_gait.types import BoolArray, Detections, Mask, UInt8Array
 
 LEAST_SCORE = 0.4
 LEAST_HEIGHT_PX = 48

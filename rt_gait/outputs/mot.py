@@ -16,8 +16,10 @@ class MotFile:
     Frames and ids count from 1; boxes are in pixels.
     """
 
+    name = "mot"
+
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             self._file = path.open("w", encoding="ascii", buffering=1)
         except OSError as error:
@@ -48,11 +50,11 @@ class MotFile:
             try:
                 self._file.write(line)
             except OSError as error:
-                raise OutputError(f"cannot write ({error.strerror}): {self._path}") from error
+                raise OutputError(f"cannot write ({error.strerror}): {self.path}") from error
 
     def close(self) -> None:
         """Close the file."""
         try:
             self._file.close()
         except OSError as error:
-            raise OutputError(f"cannot write ({error.strerror}): {self._path}") from error
+            raise OutputError(f"cannot write ({error.strerror}): {self.path}") from error

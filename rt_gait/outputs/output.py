@@ -13,6 +13,16 @@ from rt_gait.types import FrameResult
 class Output(Protocol):
     """Takes every frame's result."""
 
+    @property
+    def name(self) -> str:
+        """What events call it: ``recording``, ``window``."""
+        ...
+
+    @property
+    def path(self) -> Path | None:
+        """The file or folder that it writes, if it does."""
+        ...
+
     def write(self, result: FrameResult) -> None:
         """Take one frame.
 
@@ -24,6 +34,14 @@ class Output(Protocol):
     def close(self) -> None:
         """Finish; called once, also after an error."""
         ...
+
+
+def same_disk(path: Path, other: Path) -> bool:
+    """Return whether two files share the room of one disk; no where that cannot be told."""
+    try:
+        return path.parent.stat().st_dev == other.parent.stat().st_dev
+    except OSError:
+        return False
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:

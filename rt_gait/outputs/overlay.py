@@ -7,16 +7,8 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from rt_gait.reasons import Reason
-from rt_gait.types import (
-    Detections,
-    FrameResult,
-    Identity,
-    IdentityState,
-    Rejection,
-    Track,
-    UInt8Array,
-)
+from rt_gait.reasons import Reason, Rejection
+from rt_gait.types import Detections, FrameResult, Identity, IdentityState, Track, UInt8Array
 
 _COLOURS_BGR = {
     IdentityState.KNOWN: (96, 200, 64),

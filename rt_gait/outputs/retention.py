@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rt_gait.errors import OutputError, UsageError
 
-_OURS = re.compile(r".+\.(jsonl(\.\d{6,9})?|jsonl\.sent-[0-9a-f]{12}|mp4)", re.IGNORECASE)
+_OURS = re.compile(r".+\.(jsonl(\.\d{6,9}|\.reserve)?|jsonl\.sent-[0-9a-f]{12}|mp4)", re.IGNORECASE)
 
 
 def purge(folder: Path, *, days: float, now_secs: float) -> list[Path]:

@@ -17,7 +17,10 @@ class SilhouetteDump:
     int64 counted from 0, and ``box_xyxy_px`` [T, 4] float32.
     """
 
+    name = "silhouettes"
+
     def __init__(self, folder: Path) -> None:
+        self.path = folder
         self._folder = folder
         self._held: dict[int, list[Silhouette]] = {}
         try:
@@ -28,9 +31,9 @@ class SilhouetteDump:
             raise OutputError(f"cannot use the folder ({error.strerror}): {folder}") from error
 
     def write(self, result: FrameResult) -> None:
-        """Collect the silhouettes of one frame and write the tracks that ended with it."""
-        for ended in result.ended:
-            self._save(ended.track_id)
+        """Collect the silhouettes of one frame and write the tracks that have ended."""
+        for track_id in sorted(self._held.keys() - {t.track_id for t in result.tracks}):
+            self._save(track_id)
         for silhouette in result.silhouettes:
             self._held.setdefault(silhouette.track_id, []).append(silhouette)
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from rt_gait.errors import UsageError
 from rt_gait.events.spool import hash_of
+from rt_gait.redaction import host_of
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
 
@@ -61,6 +62,11 @@ def parse_address(text: str, schemes: tuple[str, ...]) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise UsageError(f"this is no address; give {wanted}, with a port up to 65535") from None
+    if host_of(text) != parts.netloc.rpartition("@")[2]:
+        raise UsageError(
+            "it is not clear where the host of this address is: write @ as %40 in a password or "
+            "a path, and / ? # in a password as %2F %3F %23"
+        )
     if parts.scheme not in schemes or not host:
         raise UsageError(f"expected an address such as {wanted}, got another kind")
     return Address(

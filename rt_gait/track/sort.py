@@ -11,6 +11,7 @@ worth: docs/tracking.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -62,12 +63,20 @@ class _Entry:
 
 
 class SortTracker:
-    """Kalman prediction, two assignments, and the life of tracks."""
+    """Kalman prediction, two assignments, and the life of tracks.
 
-    def __init__(self, habits: Habits | None = None) -> None:
+    Args:
+        habits: What it goes by.
+        first_id: Of the tracks, in the order of their confirmation.
+        id_step: From one id to the next: more than 1 where several trackers share the numbers.
+    """
+
+    def __init__(
+        self, habits: Habits | None = None, *, first_id: int = 1, id_step: int = 1
+    ) -> None:
         self._habits = habits or Habits()
         self._entries: list[_Entry] = []
-        self._last_id = 0
+        self._ids = count(first_id, id_step)
         self._time_secs: float | None = None
 
     def reset(self) -> None:
@@ -117,8 +126,7 @@ class SortTracker:
         entry.hits += 1
         long_enough = time_secs - entry.first_time_secs >= self._habits.confirm_secs - 1e-6
         if entry.track_id is None and entry.hits >= CONFIRM_HITS and long_enough:
-            self._last_id += 1
-            entry.track_id = self._last_id
+            entry.track_id = next(self._ids)
 
     def _alive(self, entry: _Entry, time_secs: float) -> bool:
         if entry.track_id is None:

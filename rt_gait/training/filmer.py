@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take
-from rt_gait.types import Embedding, Frame, Silhouette, Window, WindowLoss
+from rt_gait.reasons import WindowLoss
+from rt_gait.types import Embedding, Frame, Silhouette, Window
 
 SIZE_PX = (640, 480)
 SECONDS = 4.5
@@ -95,15 +96,15 @@ class Filmer:
         from rt_gait.identity.fusion import Identifier
         from rt_gait.identity.matching import Templates
         from rt_gait.identity.thresholds import Thresholds
+        from rt_gait.lane import Lane
         from rt_gait.pipeline import Pipeline
         from rt_gait.track.sort import SortTracker
 
         nobody = Identifier(Templates.none(), Thresholds(known=1, candidate=1, margin=0))
         pipeline = Pipeline(
             detector=self._detector,
-            tracker=SortTracker(),
             embedder=_Silent(self._embedder),
-            identifier=nobody,
+            lanes=[Lane(self._embedder.info, tracker=SortTracker(), identifier=nobody)],
         )
         seen: dict[int, list[float]] = {}
         first: dict[int, float] = {}
@@ -134,7 +135,10 @@ class _Silent:
 
     def __init__(self, real: Any) -> None:
         self.info, self.shape = real.info, real.shape
-        self.lost: Mapping[WindowLoss, int] = {}
+
+    def take_lost(self) -> list[tuple[int, WindowLoss]]:
+        """Nothing."""
+        return []
 
     def exchange(self, _windows: Sequence[Window], _alive: object) -> list[Embedding]:
         """Nothing."""

@@ -20,7 +20,8 @@ import numpy as np
 
 from rt_gait.errors import SourceLostError, SourceOpenError, UsageError
 from rt_gait.types import Frame, UInt8Array
-from rt_gait.video.source import MAX_FRAME_RATE, BaseSource, SourceInfo, exact_rate
+from rt_gait.video.limits import MAX_FRAME_RATE, exact_rate
+from rt_gait.video.source import BaseSource, SourceInfo
 from rt_gait.video.timeline import Timeline
 
 _DEFAULT_PERIOD_SECS = 1 / 30  # most webcams; only used to tell a pause from a slow camera

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rt_gait.errors import DamagedInputError, SourceOpenError
 from rt_gait.types import Frame
+from rt_gait.video.limits import exact_rate
 from rt_gait.video.pyav import Decoder
-from rt_gait.video.source import BaseSource, SourceInfo, exact_rate
+from rt_gait.video.source import BaseSource, SourceInfo
 from rt_gait.video.timeline import Timeline
 from rt_gait.video.truncation import ended_early
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rt_gait.errors import SourceOpenError
 from rt_gait.types import Frame, UInt8Array
+from rt_gait.video.limits import exact_rate
 from rt_gait.video.picture import decode_picture
-from rt_gait.video.source import DEFAULT_FOLDER_RATE, BaseSource, SourceInfo, exact_rate
+from rt_gait.video.source import DEFAULT_FOLDER_RATE, BaseSource, SourceInfo
 from rt_gait.video.timeline import Timeline
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})

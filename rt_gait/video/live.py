@@ -48,9 +48,6 @@ class LiveSource(BaseSource):
     Args:
         open_once: Makes a connection: a source that ends, or raises, when the camera is lost.
         name: What the camera is called; its connection's name without.
-
-    Raises:
-        SourceOpenError: the first connection fails: a wrong address should be told at once.
     """
 
     def __init__(self, open_once: Callable[[], Source], *, name: str | None = None) -> None:
@@ -60,12 +57,43 @@ class LiveSource(BaseSource):
         self._changes: deque[SourceChange] = deque(maxlen=64)
         self._left_behind: list[_Connection] = []
         self._errors_before = self._failures = self._connections = 0
+        self._away = False
         self._index = self._epoch = self._base_epoch = -1
         self._time_secs = self._base_secs = 0.0
         self._start_secs: float | None = None
-        self._connection: _Connection | None = self._connect()
-        info = self._connection.wait_until_open(CONNECT_SECS)
-        super().__init__(info if name is None else replace(info, name=name))
+        self._name = name
+        super().__init__(SourceInfo(name or "camera", True, 0, 0, None, None))
+        self._first = self._connect()
+        self._connection: _Connection | None = self._first
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the camera: little before it has been there."""
+        connection, name = self._connection, self._name
+        if not self._info.width_px and connection is not None and connection.info is not None:
+            info = connection.info
+            self._info = info if name is None else replace(info, name=name)
+        return self._info
+
+    def is_open(self) -> bool:
+        """Whether the first connection has given a picture.
+
+        Raises:
+            SourceOpenError: it failed.
+        """
+        if self._first.info is None and self._first.error is not None:
+            raise self._first.error
+        return self._first.info is not None
+
+    def wait_until_open(self) -> None:
+        """Wait for the first connection: a wrong address should be told at once.
+
+        Raises:
+            SourceOpenError: it fails, or gives no picture in time.
+        """
+        self._first.opened.wait(CONNECT_SECS)
+        if not self.is_open():
+            raise SourceOpenError(f"the camera gave no picture within {CONNECT_SECS:.0f} s")
 
     @property
     def decode_errors(self) -> int:
@@ -140,7 +168,8 @@ class LiveSource(BaseSource):
         self._errors_before += connection.decode_errors
         self._left_behind.append(connection)
         self._connection = None
-        if connection.counted or self._connections == 0:
+        if not self._away:
+            self._away = True
             self._changes.append(SourceChange("reconnecting", why))
 
     def _number(self, connection: _Connection, frame: Frame) -> Frame:
@@ -161,7 +190,8 @@ class LiveSource(BaseSource):
         self._base_secs = at_secs - frame.time_secs
         self._base_epoch = self._epoch + 1 - frame.epoch
         connection.counted = True
-        if self._connections or self._failures:
+        if self._away:
+            self._away = False
             self._changes.append(SourceChange("online", None))
         self._connections += 1
         self._failures = 0
@@ -179,10 +209,11 @@ class _Connection:
 
     def __post_init__(self) -> None:
         self.box = BoundedQueue(2)
-        self._opened = threading.Event()
+        self.opened = threading.Event()
+        """Whether it has given a picture, or failed."""
         self._left = threading.Event()
-        self._info: SourceInfo | None = None
-        self._error: Exception | None = None
+        self.info: SourceInfo | None = None
+        self.error: Exception | None = None
         self._source: Source | None = None
         self._decode_errors = 0
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -197,16 +228,6 @@ class _Connection:
         source = self._source
         return self._decode_errors if source is None else source.decode_errors
 
-    def wait_until_open(self, limit_secs: float) -> SourceInfo:
-        """Return what the source is, or raise why it cannot be opened."""
-        if not self._opened.wait(limit_secs):
-            self.leave()
-            raise SourceOpenError(f"the camera gave no picture within {limit_secs:.0f} s")
-        if self._info is None:
-            assert self._error is not None  # noqa: S101 - one of the two is set
-            raise self._error
-        return self._info
-
     def leave(self) -> None:
         """Have the thread close the source when it next can; nothing waits for that."""
         self._left.set()
@@ -215,15 +236,15 @@ class _Connection:
     def _run(self) -> None:
         try:
             with self.open_once() as source:
-                self._source, self._info = source, source.info
-                self._opened.set()
+                self._source, self.info = source, source.info
+                self.opened.set()
                 while not self._left.is_set() and (frame := source.read()) is not None:
                     if self.wanted.is_set() and not self.box.put(frame):
                         break
         except RtGaitError as caught:  # without its traceback, which would keep the capture alive
-            self._error = type(caught)(str(caught))
+            self.error = type(caught)(str(caught))
         except Exception as caught:  # handed to the reader, which raises it
-            self._error = caught
+            self.error = caught
         self._decode_errors, self._source = self.decode_errors, None
-        self._opened.set()
-        self.box.close(self._error)
+        self.opened.set()
+        self.box.close(self.error)

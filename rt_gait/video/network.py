@@ -16,7 +16,7 @@ from av.video.reformatter import VideoReformatter
 
 from rt_gait.errors import RtGaitError, SourceLostError, SourceOpenError
 from rt_gait.types import Frame, UInt8Array
-from rt_gait.video import source
+from rt_gait.video import limits
 from rt_gait.video.pyav import ERRORS, FORMATS, ONE_THREAD
 from rt_gait.video.source import BaseSource, SourceInfo
 from rt_gait.video.timeline import Timeline
@@ -60,7 +60,7 @@ class NetworkStream(BaseSource):
         options = {
             "protocol_whitelist": _PROTOCOLS[scheme],
             "format_whitelist": f"rtsp,sdp,rtp,mpjpeg,{FORMATS}",
-            "max_pixels": str(source.MAX_FRAME_PX),
+            "max_pixels": str(limits.MAX_FRAME_PX),
             "fflags": "nobuffer",
             "max_redirects": "0",  # of HTTP: a camera has no business naming another machine
         }
@@ -130,7 +130,7 @@ class NetworkStream(BaseSource):
     def _picture(
         self, frame: av.VideoFrame, tick: Fraction | None
     ) -> tuple[UInt8Array, float | None]:
-        source.check_stream_size(frame.width, frame.height, name=self._shown)
+        limits.check_stream_size(frame.width, frame.height, name=self._shown)
         raw_secs = None if frame.pts is None or not tick else float(frame.pts * tick)
         if self._clock is not None:
             raw_secs = self._clock()
@@ -144,7 +144,7 @@ class NetworkStream(BaseSource):
             self._container.streams.video[0].average_rate,
             self._container.streams.video[0].guessed_rate,
         ):
-            if rate and 1 <= rate <= source.MAX_FRAME_RATE:
+            if rate and 1 <= rate <= limits.MAX_FRAME_RATE:
                 return Fraction(rate.numerator, rate.denominator)
         return None
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rt_gait.types import UInt8Array
-from rt_gait.video.source import MAX_FRAME_PX
+from rt_gait.video.limits import MAX_FRAME_PX
 
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start-of-frame markers
 

@@ -20,7 +20,7 @@ from av.video.reformatter import VideoReformatter
 
 from rt_gait.errors import SourceOpenError
 from rt_gait.types import UInt8Array
-from rt_gait.video import source
+from rt_gait.video import limits
 from rt_gait.video.orientation import upright
 
 av.logging.set_level(None)  # FFmpeg would write to stderr; errors come as exceptions
@@ -58,7 +58,7 @@ class Decoder:
         options = {
             "format_whitelist": FORMATS,
             "protocol_whitelist": "file",
-            "max_pixels": str(source.MAX_FRAME_PX),
+            "max_pixels": str(limits.MAX_FRAME_PX),
         }
         try:
             self._container = av.open(f"file:{path.absolute()}", "r", options=options)
@@ -80,7 +80,7 @@ class Decoder:
             if stream.disposition.value & _ATTACHED_PICTURE or not stream.codec_context:
                 continue
             size_px = stream.codec_context.width, stream.codec_context.height
-            source.check_size(*size_px, path=self._path)
+            limits.check_size(*size_px, path=self._path)
             stream.thread_type = "NONE"
             return stream
         raise SourceOpenError(
@@ -92,7 +92,7 @@ class Decoder:
     def frame_rate(self) -> Fraction | None:
         """Nominal frames per second; None when unknown."""
         for rate in (self._stream.average_rate, self._stream.guessed_rate):
-            if rate and 0 < rate <= source.MAX_FRAME_RATE:
+            if rate and 0 < rate <= limits.MAX_FRAME_RATE:
                 return Fraction(rate.numerator, rate.denominator)
         return None
 

@@ -6,7 +6,7 @@ import configparser
 from pathlib import Path
 
 from rt_gait.errors import UsageError
-from rt_gait.video.source import MAX_FRAME_RATE
+from rt_gait.video.limits import MAX_FRAME_RATE
 
 
 def stated_rate(boxes: Path) -> float | None:

@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
-from rt_gait.errors import SourceLostError, SourceOpenError, UsageError
+from rt_gait.errors import UsageError
 from rt_gait.types import Frame
+from rt_gait.video.limits import MAX_FRAME_RATE, check_file
 
-MAX_FRAME_PX = 8192 * 4096
-"""Largest picture accepted, in pixels: 8K UHD (7680x4320) and 8K DCI fit. One such picture is
-100 MB of BGR, and a few bytes of a crafted header can ask for far more."""
-
-MAX_FRAME_RATE = 1000.0
-"""Highest frame rate believed, in Hz; above it a header or a flag is wrong."""
+if TYPE_CHECKING:
+    from rt_gait.video.live import LiveSource
 
 DEFAULT_FOLDER_RATE = 25.0
 """Frames per second of an image folder when nothing else is said (PAL, and most gait data sets)."""
@@ -37,9 +34,10 @@ class SourceInfo:
     live: bool
     """True when frames come at their own pace and cannot be asked for again."""
     width_px: int
-    """Width of the first frame as it is delivered, rotation applied."""
+    """Width of the first frame as it is delivered, rotation applied; 0 while none has come, of a
+    camera that is away."""
     height_px: int
-    """Height of the first frame as it is delivered, rotation applied."""
+    """Height of the same."""
     frame_rate: Fraction | None
     """Nominal frames per second, > 0; None when unknown. Frames carry their own times."""
     frame_count: int | None
@@ -62,7 +60,7 @@ class Source(Protocol):
 
     @property
     def info(self) -> SourceInfo:
-        """What is known about the source; does not change."""
+        """What is known about the source; changes once at most, when a camera is first there."""
 
     @property
     def decode_errors(self) -> int:
@@ -184,7 +182,17 @@ def open_source(
     if frame_rate is not None and frame_rate > MAX_FRAME_RATE:
         raise UsageError(f"expected a frame rate of at most {MAX_FRAME_RATE:g}, got {frame_rate}")
     if video is None:
-        return _open_live(camera, uri, frame_rate)
+        if frame_rate is not None:
+            raise UsageError(
+                "a frame rate is for recordings; a camera keeps its own time: leave it out"
+            )
+        source = camera_source(camera=camera, uri=uri)
+        try:
+            source.wait_until_open()
+        except BaseException:
+            source.close()
+            raise
+        return source
     if video.is_dir():
         from rt_gait.video.folder import ImageFolder
 
@@ -195,11 +203,14 @@ def open_source(
     return VideoFile(video, frame_rate=frame_rate)
 
 
-def _open_live(camera: int | str | None, uri: str | None, frame_rate: float | None) -> Source:
-    if frame_rate is not None:
-        raise UsageError(
-            "a frame rate is for recordings; a camera keeps its own time: leave it out"
-        )
+def camera_source(
+    *, camera: int | str | None = None, uri: str | None = None, name: str | None = None
+) -> LiveSource:
+    """Begin to connect to a camera of this machine or of the network; waits for nothing.
+
+    Raises:
+        UsageError: a camera or an address that cannot be.
+    """
     from rt_gait.video.live import LiveSource
 
     if uri is not None:
@@ -207,60 +218,9 @@ def _open_live(camera: int | str | None, uri: str | None, frame_rate: float | No
         from rt_gait.video.uri import check_uri
 
         address = check_uri(uri)
-        return LiveSource(lambda: NetworkStream(address))
+        return LiveSource(lambda: NetworkStream(address), name=name)
     from rt_gait.video.device import CameraDevice, parse_camera
 
-    assert camera is not None  # noqa: S101 - one of the two is set, checked above
+    assert camera is not None  # noqa: S101 - one of the two is set
     device = parse_camera(camera)
-    return LiveSource(lambda: CameraDevice(device))
-
-
-def check_file(path: Path) -> None:
-    """Raise SourceOpenError unless ``path`` is a regular, readable file that is not empty."""
-    shown = repr(str(path))
-    try:
-        if path.is_char_device():
-            raise SourceOpenError(
-                f"expected a video file, got a device; for a camera give its number: {shown}"
-            )
-        if path.exists() and not path.is_file():
-            raise SourceOpenError(f"expected a video file, got something else: {shown}")
-        with path.open("rb") as file:
-            head = file.read(1)
-    except FileNotFoundError:
-        raise SourceOpenError(
-            f"expected a video file or a folder of pictures, found nothing; check the path: {shown}"
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SourceOpenError(f"the video cannot be opened ({reason}): {shown}") from None
-    if not head:
-        raise SourceOpenError(
-            f"expected a video file, got an empty file (0 bytes); record or copy it again: {shown}"
-        )
-
-
-def check_size(width_px: int, height_px: int, *, path: Path) -> None:
-    """Raise SourceOpenError when pictures are larger than ``MAX_FRAME_PX``."""
-    if width_px * height_px > MAX_FRAME_PX:
-        raise SourceOpenError(
-            f"expected pictures of at most {MAX_FRAME_PX / 1e6:.1f} megapixels, got "
-            f"{width_px}x{height_px}; scale the video down: {str(path)!r}"
-        )
-
-
-def check_stream_size(width_px: int, height_px: int, *, name: str) -> None:
-    """Raise SourceLostError when pictures of a stream are larger than ``MAX_FRAME_PX``."""
-    if width_px * height_px > MAX_FRAME_PX:
-        raise SourceLostError(
-            f"expected pictures of at most {MAX_FRAME_PX / 1e6:.1f} megapixels, got "
-            f"{width_px}x{height_px}; choose a smaller stream of the camera: {name}"
-        )
-
-
-def exact_rate(frame_rate: float) -> Fraction:
-    """Return a frame rate in Hz as a fraction; 29.97 becomes 30000/1001."""
-    ntsc = Fraction(round(frame_rate * 1.001) * 1000, 1001)
-    if abs(float(ntsc) - frame_rate) < 0.005:
-        return ntsc
-    return Fraction(frame_rate).limit_denominator(1000)
+    return LiveSource(lambda: CameraDevice(device), name=name)

@@ -1,14 +1,11 @@
-"""Addresses of network cameras: which are taken, and what of them may be shown.
-
-An address often holds a password: before the host, in the query, with some makers in the path.
-Only scheme, host and port ever leave this module in a text that is for people.
-"""
+"""Addresses of network cameras: which are taken. Only scheme, host and port of them are shown."""
 
 from __future__ import annotations
 
 import re
 
 from rt_gait.errors import UsageError
+from rt_gait.redaction import host_of
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 """RTSP cameras, and MJPEG (or another video) over HTTP."""
@@ -21,15 +18,10 @@ def scheme_of(uri: str) -> str:
 
 
 def shown(uri: str) -> str:
-    """Return scheme, host and port: ``rtsp://user:pw@10.0.0.7:554/ch1`` is ``rtsp://10.0.0.7:554``.
-
-    A password may hold any of ``@/?#`` unescaped, so what follows the last ``@`` is the host.
-    """
-    scheme, mark, rest = uri.partition("://")
-    if not mark:
+    """Return scheme, host and port: ``rtsp://user:pw@10.0.0.7:554/ch1`` is ``rtsp://10.0.0.7:554``."""
+    if not scheme_of(uri):
         return "an address without a scheme"
-    host = re.split(r"[/?#]", rest.rpartition("@")[2], maxsplit=1)[0]
-    return f"{scheme.lower()}://{host or '(no host)'}"
+    return f"{scheme_of(uri)}://{host_of(uri) or '(no host)'}"
 
 
 def check_uri(uri: str) -> str:

@@ -19,7 +19,7 @@ import pytest
 
 from rt_gait.errors import DamagedInputError, SourceOpenError, UsageError
 from rt_gait.types import Frame
-from rt_gait.video import source as source_module
+from rt_gait.video import limits
 from rt_gait.video.source import Source, open_source
 from rt_gait.video.truncation import missing_bytes
 
@@ -182,9 +182,9 @@ def test_a_device_is_refused_with_advice() -> None:
 def test_pictures_that_are_too_large(
     tmp_path: Path, clips: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_module, "MAX_FRAME_PX", WIDTH * HEIGHT - 1)
+    monkeypatch.setattr(limits, "MAX_FRAME_PX", WIDTH * HEIGHT - 1)
     refuse(put(tmp_path, clips["faststart"]))
-    monkeypatch.setattr(source_module, "MAX_FRAME_PX", WIDTH * HEIGHT)
+    monkeypatch.setattr(limits, "MAX_FRAME_PX", WIDTH * HEIGHT)
     with open_source(video=put(tmp_path, clips["faststart"]), camera=None) as source:
         assert source.read() is not None
 

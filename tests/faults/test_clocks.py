@@ -82,7 +82,8 @@ def test_r18_the_wall_clock_of_a_whole_process_is_set(
     shift.write_text("+0\n")
     environment = os.environ | {
         "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(shift),
-        "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
     with subprocess.Popen(
         [sys.executable, PROGRAM, "live", camera.uri, log], env=environment,

@@ -13,6 +13,7 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
 from rt_gait.pipeline import Pipeline
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.sort import SortTracker
@@ -52,12 +53,10 @@ class Occluding(ScriptedDetector):
 
 
 def pipeline(people: list[Walker], templates: Templates) -> Pipeline:
-    return Pipeline(
-        detector=Occluding(people),
-        tracker=SortTracker(),
-        embedder=OnnxGaitEmbedder(gait_model_info(default_models_dir(), "gei")),
-        identifier=Identifier(templates, Thresholds(known=0.97, candidate=0.94, margin=0.01)),
-    )
+    embedder = OnnxGaitEmbedder(gait_model_info(default_models_dir(), "gei"))
+    identifier = Identifier(templates, Thresholds(known=0.97, candidate=0.94, margin=0.01))
+    lane = Lane(embedder.info, tracker=SortTracker(), identifier=identifier)
+    return Pipeline(detector=Occluding(people), embedder=embedder, lanes=[lane])
 
 
 @pytest.mark.parametrize("turns", [False, True], ids=["cross", "turn back"])

@@ -24,17 +24,20 @@ from rt_gait.config import Settings
 from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import ExitCode, ModelError
 from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, read_events
+from rt_gait.feed import Feed
 from rt_gait.gait.embedder import PipelineEmbedder
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
 from rt_gait.pipeline import Pipeline
+from rt_gait.reasons import WindowLoss
 from rt_gait.runner import Runner, RunReport
 from rt_gait.serving.repository import load_info
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 from rt_gait.track.sort import SortTracker
-from rt_gait.types import FrameResult, UInt8Array, Window, WindowLoss
+from rt_gait.types import FrameResult, UInt8Array, Window
 
 PEOPLE = (
     Person(x_px=100, speed_px_per_sec=0),
@@ -61,6 +64,9 @@ class Camera(ScriptedSource):
 class Diary:
     """When frames were done, and when embeddings came."""
 
+    name = "diary"
+    path = None
+
     def __init__(self) -> None:
         self.frames_secs: list[float] = []
         self.embedded_secs: list[float] = []
@@ -80,11 +86,11 @@ def watch(
     embedder: PipelineEmbedder, log: Path, *, secs: float, script: Callable[[], None]
 ) -> tuple[RunReport, Diary]:
     """Run a camera while a script does things to the server."""
+    nobody = Identifier(Templates.none(), Thresholds(known=0.9, candidate=0.8, margin=0))
     pipeline = Pipeline(
         detector=ScriptedDetector(PEOPLE),
-        tracker=SortTracker(),
         embedder=embedder,
-        identifier=Identifier(Templates.none(), Thresholds(known=0.9, candidate=0.8, margin=0)),
+        lanes=[Lane(embedder.info, tracker=SortTracker(), identifier=nobody)],
     )
     builder = EventBuilder(
         run_id="test", source_name="camera", frame_size_wh=FRAME_HW[::-1],
@@ -95,7 +101,7 @@ def watch(
     acting = threading.Thread(target=script)
     acting.start()
     report = Runner(
-        source=Camera(secs), pipeline=pipeline, builder=builder, log=EventLog(log), outputs=[diary]
+        [Feed(Camera(secs), builder, [diary])], pipeline=pipeline, log=EventLog(log)
     ).run()
     acting.join()
     return report, diary

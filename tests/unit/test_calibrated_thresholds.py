@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rt_gait.assembly import _outgrown, thresholds
 from rt_gait.config import load_settings
 from rt_gait.gait.embedder import gait_model_info
 from rt_gait.identity.calibration import Calibration, Odds
 from rt_gait.identity.matching import Templates
+from rt_gait.limits import outgrown, thresholds
 from rt_gait.serving.repository import default_models_dir
 
 FOUND = Calibration(
@@ -40,5 +40,5 @@ def test_the_gallery_beats_the_model_and_a_flag_beats_both() -> None:
 def test_a_gallery_that_has_grown_is_told(subjects: int, told: bool) -> None:
     ids = tuple("abc"[:subjects])
     templates = Templates(ids, np.arange(subjects), np.eye(subjects, 4, dtype=np.float32))
-    assert (_outgrown(FOUND, templates) is not None) == told
-    assert _outgrown(None, templates) is None
+    assert (outgrown(FOUND, templates) is not None) == told
+    assert outgrown(None, templates) is None

@@ -39,7 +39,7 @@ def test_unrelated_environment_variables_are_let_be(monkeypatch: pytest.MonkeyPa
         ('fps = "x"', "setting 'fps'"),
         ("known_score = 2", "setting 'known_score'"),
         ("x =", "not TOML"),
-        ('video = "a"\ncamera = 0', "not both"),
+        ('video = "a"\ncamera = 0', "not several"),
         ("[identity]\nmargin = 1", "there is no setting 'identity'"),
     ],
 )
@@ -73,3 +73,43 @@ def test_a_flag_for_one_source_beats_the_other_from_elsewhere(
 def test_an_empty_environment_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RT_GAIT_VIDEO", "")
     assert load_settings(None).video is None
+
+
+@pytest.mark.parametrize("how", ["flag", "file", "variable"])
+def test_several_sources_have_names(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"front": "rtsp://u:p=1@h/x", "door": "0"}
+    if how == "variable":
+        monkeypatch.setenv("RT_GAIT_SOURCE", "front=rtsp://u:p=1@h/x door=0")
+        assert load_settings().source == wanted
+    elif how == "file":
+        path = tmp_path / "s.toml"
+        path.write_text('[source]\nfront = "rtsp://u:p=1@h/x"\ndoor = "0"\n')
+        assert load_settings(path).source == wanted
+        assert load_settings(path, camera="1").source is None, "a flag beats the file"
+    else:
+        settings = load_settings(source=[f"{name}={place}" for name, place in wanted.items()])
+        assert settings.source == wanted
+        assert "p=1" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["Front=rtsp://u:s3cret@h"], "NAME=PLACE"),
+        (["../x=rtsp://u:s3cret@h"], "NAME=PLACE"),
+        (["rtsp://u:s3cret@h"], "NAME=PLACE"),
+        (["a="], "NAME=PLACE"),
+        (["a=1", "a=rtsp://u:s3cret@h"], "the same name"),
+    ],
+)
+def test_a_source_without_a_sound_name_is_refused(given: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        load_settings(source=given)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_several_sources_and_another_do_not_go_together() -> None:
+    with pytest.raises(UsageError, match="not several"):
+        load_settings(source=["a=0"], camera="0")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,13 @@ from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
 from rt_gait.pipeline import STAGES, Pipeline
-from rt_gait.reasons import Reason
+from rt_gait.reasons import Reason, Rejection, WindowLoss
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.track.sort import SortTracker
 from rt_gait.track.stitch import Stitcher
-from rt_gait.types import FrameResult, Identity, IdentityState, Rejection
+from rt_gait.types import Embedding, FrameResult, Identity, IdentityState, Window
 
 THIN = Person(x_px=60, speed_px_per_sec=40, girth=0.08)
 WIDE = Person(x_px=240, speed_px_per_sec=-30, girth=0.16)
@@ -28,10 +30,15 @@ def build(
     info = gait_model_info(default_models_dir(), "gei")
     return Pipeline(
         detector=ScriptedDetector(people),
-        tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info),
-        identifier=Identifier(templates or Templates.none(), THRESHOLDS),
-        stitcher=stitcher,
+        lanes=[
+            Lane(
+                info,
+                tracker=SortTracker(),
+                identifier=Identifier(templates or Templates.none(), THRESHOLDS),
+                stitcher=stitcher,
+            )
+        ],
     )
 
 
@@ -111,9 +118,14 @@ def test_every_stage_is_timed_with_the_clock_handed_in() -> None:
     info = gait_model_info(default_models_dir(), "gei")
     pipeline = Pipeline(
         detector=ScriptedDetector([THIN]),
-        tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info),
-        identifier=Identifier(Templates.none(), THRESHOLDS),
+        lanes=[
+            Lane(
+                info,
+                tracker=SortTracker(),
+                identifier=Identifier(Templates.none(), THRESHOLDS),
+            )
+        ],
         clock=lambda: float(next(ticks)),
     )
     assert pipeline.step(frame(0)).stage_secs == dict.fromkeys(STAGES, 1.0)
@@ -177,3 +189,54 @@ def test_the_time_to_a_name_is_told() -> None:
     (summary,) = pipeline.finish()
     assert summary.known_after_secs == pytest.approx(first.frame.time_secs, abs=0.05)
     assert summary.known_after_secs >= 1.6
+
+
+class _Later:
+    """A gait model that answers a step late, and loses a window of each track."""
+
+    def __init__(self, real: OnnxGaitEmbedder) -> None:
+        self.info, self.shape, self._real = real.info, real.shape, real
+        self._held: list[Window] = []
+        self._lost: list[tuple[int, WindowLoss]] = []
+
+    def exchange(self, windows: Sequence[Window], alive: Collection[int]) -> list[Embedding]:
+        ready, self._held = self._held, list(windows)
+        self._lost += [(w.track_id, WindowLoss.REPLACED) for w in windows]
+        return self._real.embed([w for w in ready if w.track_id in alive]) if ready else []
+
+    def take_lost(self) -> list[tuple[int, WindowLoss]]:
+        lost, self._lost = self._lost, []
+        return lost
+
+    def finish(self) -> None:
+        self._lost += [(w.track_id, WindowLoss.LATE) for w in self._held]
+
+
+def test_late_answers_and_losses_reach_the_lane_that_they_belong_to() -> None:
+    info = gait_model_info(default_models_dir(), "gei")
+    pipeline = Pipeline(
+        detector=ScriptedDetector([THIN]),
+        embedder=_Later(OnnxGaitEmbedder(info)),
+        lanes=[
+            Lane(
+                info,
+                tracker=SortTracker(first_id=k + 1, id_step=2),
+                identifier=Identifier(Templates.none(), THRESHOLDS),
+            )
+            for k in range(2)
+        ],
+    )
+    came: list[list[Embedding]] = [[], []]
+    due = 0
+    for i in range(75):
+        frames = {0: frame(i)} if i % 5 else {0: frame(i), 1: frame(i)}  # another, slower camera
+        for place, result in pipeline.step_all(frames).items():
+            came[place] += result.embeddings
+    pipeline.end_tracks(1)
+    pipeline.finish()
+    lost = [pipeline.windows_lost(k) for k in range(2)]
+    for place in range(2):
+        assert {e.track_id for e in came[place]} <= {place + 1}
+        due = lost[place][WindowLoss.REPLACED]
+        assert due == len(came[place]) + lost[place][WindowLoss.LATE]
+    assert len(came[0]) > 1

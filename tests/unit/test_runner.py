@@ -15,13 +15,17 @@ from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource
 
 from rt_gait.errors import DamagedInputError, ExitCode, OutputError, SourceLostError
 from rt_gait.events import EventBuilder, EventLog, ModelRef, load_schema, normalise, read_events
+from rt_gait.feed import Feed
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
+from rt_gait.outputs.output import Output
 from rt_gait.pipeline import Pipeline
-from rt_gait.runner import Runner, RunReport, Stop
+from rt_gait.runner import Runner, RunReport
 from rt_gait.serving.repository import default_models_dir
+from rt_gait.stopping import Stop
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import FrameResult
 
@@ -33,6 +37,9 @@ PEOPLE = (
 
 class Recorder:
     """An output that remembers, and fails when told to."""
+
+    name = "recorder"
+    path = None
 
     def __init__(self, *, fail_at: int | None = None, slow_secs: float = 0.0) -> None:
         self.indices: list[int] = []
@@ -49,13 +56,18 @@ class Recorder:
         self.closed += 1
 
 
-def start(source: ScriptedSource, log: Path | None = None, **options: Any) -> RunReport:
+def start(
+    source: ScriptedSource,
+    log: Path | None = None,
+    outputs: list[Output] | None = None,
+    **options: Any,
+) -> RunReport:
     info = gait_model_info(default_models_dir(), "gei")
+    identifier = Identifier(Templates.none(), Thresholds(known=0.9, candidate=0.8, margin=0))
     pipeline = Pipeline(
         detector=ScriptedDetector(PEOPLE),
-        tracker=SortTracker(),
         embedder=OnnxGaitEmbedder(info),
-        identifier=Identifier(Templates.none(), Thresholds(known=0.9, candidate=0.8, margin=0)),
+        lanes=[Lane(info, tracker=SortTracker(), identifier=identifier)],
     )
     builder = EventBuilder(
         run_id="test",
@@ -67,9 +79,8 @@ def start(source: ScriptedSource, log: Path | None = None, **options: Any) -> Ru
         live=source.info.live,
     )
     return Runner(
-        source=source,
+        [Feed(source, builder, outputs or [])],
         pipeline=pipeline,
-        builder=builder,
         log=EventLog(log) if log else None,
         **options,
     ).run()

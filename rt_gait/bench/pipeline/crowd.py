@@ -15,6 +15,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from rt_gait.detect.detector import OneByOne
 from rt_gait.detect.yolo_seg import decode, letterbox
 from rt_gait.errors import UsageError
 from rt_gait.gait.embedder import PipelineEmbedder
@@ -22,6 +23,7 @@ from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.records import unit_vectors
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.lane import Lane
 from rt_gait.pipeline import Pipeline
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import BoolArray, Detections, FloatArray, Frame, Mask, UInt8Array
@@ -38,7 +40,7 @@ _PLACES_PER_ROW = 10
 _SUBJECTS, _TEMPLATES_EACH = 100, 4
 
 
-class ScriptedCrowd:
+class ScriptedCrowd(OneByOne):
     """A detector that plays back people walking on the spot, with legs that swing.
 
     Args:
@@ -115,11 +117,11 @@ def crowd_pipeline(embedder: PipelineEmbedder, templates: Templates, people: int
     Raises:
         UsageError: a number out of range.
     """
+    identifier = Identifier(templates, Thresholds(known=0.9, candidate=0.8, margin=0.02))
     return Pipeline(
         detector=ScriptedCrowd(people),
-        tracker=SortTracker(),
         embedder=embedder,
-        identifier=Identifier(templates, Thresholds(known=0.9, candidate=0.8, margin=0.02)),
+        lanes=[Lane(embedder.info, tracker=SortTracker(), identifier=identifier)],
     )
 
 

@@ -28,6 +28,7 @@ from rt_gait.errors import DamagedInputError, ExitCode, ModelError
 from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
 from rt_gait.events.energy import costs_mj
+from rt_gait.feed import Feed
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport
@@ -171,7 +172,7 @@ def run(
         live=source.info.live,
     )
     begin()
-    report = Runner(source=source, pipeline=pipeline, builder=builder, on_frame=watch.frame).run()
+    report = Runner([Feed(source, builder)], pipeline=pipeline, on_frame=watch.frame).run()
     if report.exit_code is ExitCode.MODEL:
         raise ModelError(report.reason)
     if report.exit_code is ExitCode.INTERRUPTED or report.reason == "stopped":

@@ -27,13 +27,16 @@ from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
 from rt_gait.events.log import EventLog
 from rt_gait.events.rotation import Rotation
+from rt_gait.feed import Feed
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.thresholds import Thresholds
-from rt_gait.outputs.screen import Screen
+from rt_gait.lane import Lane
+from rt_gait.outputs.screen import Painter, Recording
 from rt_gait.pipeline import Pipeline
-from rt_gait.runner import Runner, RunReport, Stop
+from rt_gait.runner import Runner, RunReport
 from rt_gait.serving.repository import default_models_dir
+from rt_gait.stopping import Stop
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import FrameResult
 from rt_gait.video.live import LiveSource
@@ -88,17 +91,15 @@ def soak(
     if not minutes > 0:
         raise UsageError(f"a soak takes more than 0 minutes, got {minutes}")
     info = gait_model_info(default_models_dir(), model)
-    pipeline = Pipeline(
-        detector=PassersDetector(),
-        tracker=SortTracker(),
-        embedder=OnnxGaitEmbedder(info),
-        identifier=Identifier(
-            random_templates(info.outputs[0].dims[-1]),
-            Thresholds(known=0.9, candidate=0.8, margin=0.02),
-        ),
-        stitcher=stitcher(info),
+    embedder = OnnxGaitEmbedder(info)
+    identifier = Identifier(
+        random_templates(info.outputs[0].dims[-1]),
+        Thresholds(known=0.9, candidate=0.8, margin=0.02),
     )
+    lane = Lane(info, tracker=SortTracker(), identifier=identifier, stitcher=stitcher(info))
+    pipeline = Pipeline(detector=PassersDetector(), embedder=embedder, lanes=[lane])
     source = LiveSource(lambda: PassersCamera(connection_secs))
+    source.wait_until_open()
     builder = EventBuilder(
         run_id="soak",
         source_name=source.info.name,
@@ -118,12 +119,11 @@ def soak(
             stop.request()
 
     print(_HEAD, flush=True)
+    recording = Recording(folder / "soak.mp4", Painter({}))
     report = Runner(
-        source=source,
+        [Feed(source, builder, [recording])],
         pipeline=pipeline,
-        builder=builder,
         log=EventLog(folder / "events.jsonl", rotation=Rotation(max_bytes=_LOG_BYTES)),
-        outputs=[Screen({}, save=folder / "soak.mp4", show=False, on_quit=stop.request)],
         on_frame=note,
         stop=stop,
     ).run()

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from rt_gait.bench.pipeline.crowd import draw_walker
+from rt_gait.detect.detector import OneByOne
 from rt_gait.types import BoolArray, Detections, Frame, Mask, UInt8Array
 from rt_gait.video.source import BaseSource, SourceInfo
 
@@ -63,7 +64,7 @@ def filmed_secs(image_bgr: UInt8Array) -> float:
     return float(np.frombuffer(image_bgr[0, :8, 0].tobytes(), np.float64)[0])
 
 
-class PassersDetector:
+class PassersDetector(OneByOne):
     """Finds the people who are in the picture at the time that is written into it."""
 
     key = "passers@00000000"

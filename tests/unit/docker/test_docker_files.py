@@ -14,6 +14,7 @@ import pytest
 import typer.main
 
 from rt_gait.cli.app import app
+from rt_gait.monitoring.address import ADDRESS_VARIABLE, TOKEN_VARIABLE, parse_address
 from rt_gait.serving.tensorrt import compiler
 
 ROOT = Path(__file__).parents[3]
@@ -209,3 +210,16 @@ def test_the_context_leaves_out_what_is_private() -> None:
     kept = [k[1:] for k in (ROOT / ".dockerignore").read_text().splitlines() if k[0] == "!"]
     for private in ("people.gallery", ".venv", "engines", "data", ".git", "out"):
         assert not any(fnmatch.fnmatch(private, k) for k in kept)
+
+
+def test_the_health_check_of_the_app_asks_where_its_runs_answer() -> None:
+    found = dict(instructions(DOCKER / "app.Dockerfile"))
+    name, _, where = found["ENV"].partition("=")
+    assert name == ADDRESS_VARIABLE
+    assert parse_address(where).loopback
+    program, command = json.loads(found["HEALTHCHECK"].partition("CMD ")[2])
+    assert program == json.loads(found["ENTRYPOINT"])[0]
+    assert options(command)
+    for name in ("app-jetson", "app-x86"):
+        passed = {line.partition(":")[0] for line in SERVICES[name]}
+        assert {ADDRESS_VARIABLE, TOKEN_VARIABLE} <= passed

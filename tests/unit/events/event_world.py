@@ -11,6 +11,7 @@ import numpy as np
 from jsonschema import Draft202012Validator
 
 from rt_gait.events import EventBuilder, ModelRef, load_schema
+from rt_gait.reasons import Rejection
 from rt_gait.types import (
     Detections,
     Embedding,
@@ -18,7 +19,6 @@ from rt_gait.types import (
     FrameResult,
     Identity,
     IdentityState,
-    Rejection,
     Silhouette,
     Stitch,
     Track,
@@ -141,5 +141,6 @@ def walk(made: EventBuilder, *, settings: dict[str, Any] | None = None) -> list[
             step = result(index, ended=(summary(1, KNOWN),) if index == 700 else ())
         events += made.frame(step, age_secs=0.05)
         events += made.stats(index / 20 if made.live else None)
+    events += made.output_failed("recording", "the disk is full: /home/ann/out.mp4")
     events += made.source_state("ended")
     return events + made.run_ended("finished", 0)

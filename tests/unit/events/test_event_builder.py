@@ -47,6 +47,7 @@ def test_the_order_of_a_run() -> None:
         "stats",
         "track.ended",
         "stats",
+        "output.failed",
         "source.state",
         "run.ended",
     ]
@@ -147,6 +148,8 @@ def test_stats_of_a_file_go_by_media_time_and_hold_counters_only() -> None:
         "rejections": {
             "cut_by_frame": 0, "too_small": 25, "merged": 0, "fragmented": 0, "low_score": 0
         },
+        "reconnects": 0,
+        "outputs_failed": 0,
         "tracks_live": 1,
         "identities": {"insufficient": 0, "unknown": 1, "candidate": 0, "known": 0},
     }  # fmt: skip

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rt_gait.events import Counters
-from rt_gait.types import Detections, Rejection
+from rt_gait.events.counters import total
+from rt_gait.reasons import Rejection
+from rt_gait.types import Detections
 
 
 @given(st.integers(0, 40), st.integers(0, 9))
@@ -54,6 +56,8 @@ def test_totals_and_what_there_is_now() -> None:
         "rejections": {
             "cut_by_frame": 1, "too_small": 0, "merged": 0, "fragmented": 0, "low_score": 0
         },
+        "reconnects": 0,
+        "outputs_failed": 0,
     }  # fmt: skip
     now = counters.snapshot()
     assert now["tracks_live"] == 2
@@ -71,3 +75,15 @@ def test_frames_without_an_answer_of_the_segmenter_are_counted() -> None:
     counters.update(seen)
     assert (counters.undetected, counters.processed) == (1, 2)
     assert counters.snapshot()["frames"]["undetected"] == 1
+
+
+def test_the_counters_of_several_sources_add_up() -> None:
+    one, other = Counters(dropped=1, reconnects=2), Counters(dropped=3)
+    one.update(result(5, identities={1: KNOWN}, started=(1,)))
+    other.update(result(9, identities={2: KNOWN}, rejections={2: Rejection.MERGED}))
+    both = total([one, other])
+    assert (both.captured, both.dropped, both.reconnects, both.tracks) == (6, 4, 2, 1)
+    assert both.rejections["merged"] == 1
+    assert both.identities["known"] == both.tracks_live == 2
+    assert both.media_time_secs == other.media_time_secs
+    assert total([one]) is one

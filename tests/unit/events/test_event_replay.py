@@ -22,6 +22,7 @@ def test_the_story_of_a_run() -> None:
         "00:08.0  track 1  unknown (0.31, 3 windows)",
         "00:12.4  track 1  known s_7Q2F9K3D (0.94, margin 0.05, 4 windows)",
         "00:28.0  track 1  gone after 12.3 s, known s_7Q2F9K3D (0.94, margin 0.05, 4 windows)",
+        "00:30.0  recording given up: the disk is full: out.mp4",
         "00:30.0  source ended",
         "run ended: finished (exit 0)",
         "duration 00:30.0",

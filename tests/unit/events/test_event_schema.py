@@ -11,7 +11,8 @@ from event_world import builder, types, valid, validator, walk
 from jsonschema import ValidationError
 
 from rt_gait.events import EVENT_TYPES, load_schema
-from rt_gait.types import IdentityState, Rejection
+from rt_gait.reasons import Rejection
+from rt_gait.types import IdentityState
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,9 @@ from rt_gait.gait.network import Job, Request
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
+from rt_gait.reasons import WindowLoss
 from rt_gait.serving.repository import ModelInfo
-from rt_gait.types import Embedding, Window, WindowLoss
+from rt_gait.types import Embedding, Window
 
 STEP_SECS = 0.04
 SUBJECTS = Templates(("s_0", "s_1"), np.array([0, 1]), np.eye(2, dtype=np.float32))

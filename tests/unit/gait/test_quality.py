@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rt_gait.gait.quality import usable_mask
-from rt_gait.types import Detections, Mask, Rejection
+from rt_gait.reasons import Rejection
+from rt_gait.types import Detections, Mask
 
 FRAME_HW = (480, 640)
 

@@ -7,14 +7,8 @@ import pytest
 from scripted import Person, ScriptedDetector, frame
 
 from rt_gait.outputs.overlay import draw
-from rt_gait.types import (
-    FrameResult,
-    Identity,
-    IdentityState,
-    Rejection,
-    Track,
-    TrackState,
-)
+from rt_gait.reasons import Rejection
+from rt_gait.types import FrameResult, Identity, IdentityState, Track, TrackState
 
 
 def result(identity: Identity, rejection: Rejection | None = None) -> FrameResult:

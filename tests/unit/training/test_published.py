@@ -21,10 +21,10 @@ from published_reference import (
     gaitset_state,
 )
 
-from rt_gait.assembly import thresholds
 from rt_gait.config import load_settings
 from rt_gait.errors import ModelError, OutputError, RtGaitError, UsageError
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
+from rt_gait.limits import thresholds
 from rt_gait.serving.check import check_model
 from rt_gait.training.published.architectures import ARCHITECTURES
 from rt_gait.training.published.importer import import_checkpoint

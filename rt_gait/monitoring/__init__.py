@@ -1,0 +1,1 @@
+"""How a run is doing, for those who look after it: metrics, health, systemd."""

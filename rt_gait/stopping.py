@@ -1,0 +1,48 @@
+"""Ending a run: the wish to, and the signals that make it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rt_gait.errors import ExitCode
+
+
+class Stop:
+    """A wish to end the run, made by a signal, a key, or a reader that is gone."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def request(self) -> None:
+        """Ask the run to end after the current frame."""
+        self._event.set()
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run should end."""
+        return self._event.is_set()
+
+
+@contextmanager
+def stop_on_signals(stop: Stop) -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into a wish to stop; the second ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            os._exit(ExitCode.INTERRUPTED)
+        stop.request()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
