@@ -84,7 +84,8 @@ def writers() -> None:
         class Count:
             """Notes how many frames the video has been given."""
 
-            name, path, frames = "count", None, 0
+            name, path = "count", None
+            frames = 0
 
             def write(self, _result: FrameResult) -> None:
                 self.frames += 1
@@ -97,15 +98,10 @@ def writers() -> None:
             run_id="killed", source_name="camera", frame_size_wh=(320, 240), model=None,
             gallery_revision=None, utc_now=lambda: datetime.now(timezone.utc),
         )  # fmt: skip
+        recording = Recording(folder / "o.mp4", Painter({}))
+        source = ScriptedSource(10**6, pause=lambda: time.sleep(0.002))
         Runner(
-            [
-                Feed(
-                    ScriptedSource(10**6, pause=lambda: time.sleep(0.002)),
-                    builder,
-                    [Recording(folder / "o.mp4", Painter({})), Count()],
-                    opening=builder.run_started({}, {}),
-                )
-            ],
+            [Feed(source, builder, [recording, Count()], builder.run_started({}, {}))],
             pipeline=new_pipeline(ScriptedDetector(WALKERS)),
             log=EventLog(folder / "e.jsonl"),
         ).run()

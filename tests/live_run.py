@@ -125,12 +125,8 @@ class LiveRun:
             run_id="live", source_name=info.name, frame_size_wh=(info.width_px, info.height_px),
             model=None, gallery_revision=None, utc_now=utc_now, live=True,
         )  # fmt: skip
-        self._runner = Runner(
-            [Feed(source, builder, list(outputs))],
-            pipeline=pipeline,
-            log=self._log,
-            stop=self.stop,
-        )
+        feed = Feed(source, builder, list(outputs))
+        self._runner = Runner([feed], pipeline=pipeline, log=self._log, stop=self.stop)
         self._thread = threading.Thread(target=self._run)
         self._report: RunReport | None = None
 

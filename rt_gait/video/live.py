@@ -215,6 +215,7 @@ class _Connection:
         self.info: SourceInfo | None = None
         self.error: Exception | None = None
         self._source: Source | None = None
+        self._decode_errors = 0
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
@@ -224,7 +225,8 @@ class _Connection:
 
     @property
     def decode_errors(self) -> int:
-        return 0 if self._source is None else self._source.decode_errors
+        source = self._source
+        return self._decode_errors if source is None else source.decode_errors
 
     def leave(self) -> None:
         """Have the thread close the source when it next can; nothing waits for that."""
@@ -239,7 +241,10 @@ class _Connection:
                 while not self._left.is_set() and (frame := source.read()) is not None:
                     if self.wanted.is_set() and not self.box.put(frame):
                         break
-        except Exception as caught:  # handed to the reader, which reports or raises it
+        except RtGaitError as caught:  # without its traceback, which would keep the capture alive
+            self.error = type(caught)(str(caught))
+        except Exception as caught:  # handed to the reader, which raises it
             self.error = caught
+        self._decode_errors, self._source = self.decode_errors, None
         self.opened.set()
         self.box.close(self.error)

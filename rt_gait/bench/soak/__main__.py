@@ -91,17 +91,15 @@ def soak(
     if not minutes > 0:
         raise UsageError(f"a soak takes more than 0 minutes, got {minutes}")
     info = gait_model_info(default_models_dir(), model)
-    lane = Lane(
-        info,
-        tracker=SortTracker(),
-        identifier=Identifier(
-            random_templates(info.outputs[0].dims[-1]),
-            Thresholds(known=0.9, candidate=0.8, margin=0.02),
-        ),
-        stitcher=stitcher(info),
+    embedder = OnnxGaitEmbedder(info)
+    identifier = Identifier(
+        random_templates(info.outputs[0].dims[-1]),
+        Thresholds(known=0.9, candidate=0.8, margin=0.02),
     )
-    pipeline = Pipeline(detector=PassersDetector(), embedder=OnnxGaitEmbedder(info), lanes=[lane])
+    lane = Lane(info, tracker=SortTracker(), identifier=identifier, stitcher=stitcher(info))
+    pipeline = Pipeline(detector=PassersDetector(), embedder=embedder, lanes=[lane])
     source = LiveSource(lambda: PassersCamera(connection_secs))
+    source.wait_until_open()
     builder = EventBuilder(
         run_id="soak",
         source_name=source.info.name,
