@@ -168,8 +168,8 @@ def inputs_of(info: ModelInfo) -> Batch:
     """
     if info.parameters.get("kind") == "stream":
         raise UsageError(
-            f"{info.name!r} is the last part of two, which says nothing alone; rt_gait.bench.stream "
-            "measures both as a run uses them, rt-gait bench pipeline the run"
+            f"{info.name!r} is the last part of two, which says nothing alone; "
+            "rt_gait.bench.stream measures both as a run uses them, rt-gait bench pipeline the run"
         )
     found = held_out(info)
     if found is None:
