@@ -15,6 +15,7 @@ from typing import Any
 
 from rt_gait.bench.load.bench import Bench, Timing
 from rt_gait.bench.load.jobs import Camera, ClosedLoop
+from rt_gait.bench.results.tables import number
 
 NEAR = 1.05
 """How near the greatest number that works is to be found."""
@@ -52,7 +53,7 @@ def capacity(
         answers = bench.clients.do(_cameras(bench, people, wanted.rate_hz, timing.secs))
         row = {"people": people, "p99_ms": answers.quantile_ms(0.99), "failed": answers.failed}
         tried.append(row)
-        tell(f"{people} people: p99 {row['p99_ms']:.1f} ms, {answers.failed} failed")
+        tell(f"{people} people: p99 {number(row['p99_ms'])} ms, {answers.failed} failed")
         return answers.within(wanted.p99_ms)
 
     def works(people: int) -> bool:
@@ -66,7 +67,7 @@ def capacity(
         # A queue that grows slowly shows only in longer runs.
         job = _cameras(bench, people, wanted.rate_hz, timing.all_secs)
         held = bench.measure(job, timing, batch=1)
-        tell(f"{people} people for {timing.all_secs:g} s: p99 {held['p99_ms'] or 0:.1f} ms")
+        tell(f"{people} people for {timing.all_secs:g} s: p99 {number(held['p99_ms'])} ms")
         p99s = [row["p99_ms"] for row in held["repeats"]]
         if not held["failed"] and None not in p99s and median(p99s) <= wanted.p99_ms:
             break

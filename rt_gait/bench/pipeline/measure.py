@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import signal
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ from rt_gait.config import Settings, load_settings
 from rt_gait.energy.find import find_meter
 from rt_gait.energy.result import Energy
 from rt_gait.energy.sampler import IDLE_S, Sampler
-from rt_gait.errors import DamagedInputError, ExitCode, ModelError
+from rt_gait.errors import DamagedInputError, ExitCode, ModelError, RtGaitError
 from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
 from rt_gait.events.energy import costs_mj
 from rt_gait.feed import Feed
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
+from rt_gait.interruption import first_signal_interrupts
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport
 from rt_gait.video.source import Source, open_source
@@ -80,14 +82,35 @@ class Subject:
 
 
 def measure(subject: Subject, meter_name: str) -> dict[str, Any]:
-    """Measure one point, in a process of its own.
+    """Measure one point, in a process of its own, which a signal to this one ends as well.
 
     Raises:
         RtGaitError: the run cannot begin, or breaks off.
     """
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(measure_here, subject, meter_name).result()
+    here, there = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_report, args=(there, subject, meter_name))
+    with first_signal_interrupts(), here:
+        process.start()
+        there.close()  # or the end of the process would go unnoticed
+        try:
+            told: dict[str, Any] | RtGaitError = here.recv()
+        except EOFError:
+            raise ModelError("the process that measured has died") from None
+        finally:
+            process.kill()
+            process.join()
+    if isinstance(told, RtGaitError):
+        raise told
+    return told
+
+
+def _report(pipe: Connection, subject: Subject, meter_name: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started this process ends it
+    try:
+        pipe.send(measure_here(subject, meter_name))
+    except RtGaitError as error:
+        pipe.send(error)
 
 
 def measure_here(subject: Subject, meter_name: str) -> dict[str, Any]:

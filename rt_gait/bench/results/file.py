@@ -71,7 +71,7 @@ class Result:
         try:
             yield
         except BaseException as error:
-            self.note = f"broke off: {error or type(error).__name__}"
+            self.note = f"broke off: {str(error) or type(error).__name__}"
             self._write()
             raise
         self.complete = True

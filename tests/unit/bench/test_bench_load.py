@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from rt_gait.bench.load.answers import Answers, Sample
-from rt_gait.bench.load.bench import summary
-from rt_gait.bench.load.capacity import most_people
+from rt_gait.bench.load.bench import Timing, summary
+from rt_gait.bench.load.capacity import Wanted, capacity, most_people
 from rt_gait.bench.load.clients import Clients
 from rt_gait.bench.load.engine import Target, batch_from, inputs_of
 from rt_gait.bench.load.jobs import Camera, ClosedLoop
@@ -224,6 +225,23 @@ def test_the_most_people_are_found_within_a_twentieth(limit: int, least: int) ->
     else:
         assert found <= limit <= 1.05 * found + 1
     assert len(tried) <= 40
+
+
+def test_people_who_get_no_answer_are_not_served() -> None:
+    """As on a server that had no time for anything."""
+
+    class Unanswered:
+        def __len__(self) -> int:
+            return 1
+
+        def do(self, _job_of: Any) -> Answers:
+            return Answers(np.zeros(0), np.zeros(0), np.array([0.1]))
+
+    told: list[str] = []
+    bench: Any = SimpleNamespace(clients=Unanswered())
+    found = capacity(bench, Wanted(25.0, 40.0), Timing(0.5, 1, 0.5), told.append)
+    assert (found["people"], found["naive_people"]) == (0, 0)
+    assert told == ["1 people: p99 - ms, 1 failed"]
 
 
 def test_answers_are_joined_and_cut() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,8 +124,49 @@ def test_a_video_and_a_crowd_are_kept_as_points(tmp_path: Path) -> None:
     assert "| crowd of 2 |" in done.stdout
 
 
+def at_work(process_id: int) -> list[Path]:
+    """Return the processes that a process has spawned and that have begun to import."""
+    folder = Path(f"/proc/{process_id}/task/{process_id}")
+    children = [Path("/proc", child) for child in (folder / "children").read_text().split()]
+    return [
+        child
+        for child in children
+        if b"spawn_main" in (child / "cmdline").read_bytes()
+        and int((child / "statm").read_text().split()[1]) > 10_000  # pages
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_bench_that_is_ended_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "rt_gait",
+        "bench",
+        "pipeline",
+        "--people",
+        "1",
+        "--model",
+        "gei",
+    ]
+    words += ["--secs", "600", "--energy-meter", "none", "--out", str(tmp_path)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    deadline_s = time.monotonic() + 60
+    while not (measuring := at_work(process.pid)) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert measuring
+    assert not measuring[0].exists()
+    kept = read(tmp_path / "pipeline-gei-in-process.json")
+    assert (kept.complete, kept.note) == (False, "broke off: KeyboardInterrupt")
+
+
 def test_bad_requests_are_one_line(tmp_path: Path) -> None:
-    for people, told in (("0", "above 0"), ("21", "1 to 20"), ("a", "above 0")):
+    for people, told in (("0", "from 1 on"), ("21", "1 to 20"), ("a", "from 1 on")):
         error = bench("--people", people).exception
         assert isinstance(error, UsageError)
         assert told in str(error)
