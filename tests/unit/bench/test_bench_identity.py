@@ -97,7 +97,10 @@ def test_who_stands_gives_nothing(world: World) -> None:
     templates = enrolled(world, np.arange(6))
     limits = Thresholds(known=-1, candidate=-1, margin=0)
     replay(found, world.of(STANDING), templates, limits, least_swing=LEAST_SWING)
-    assert (found.mated, found.named, found.wrong) == (6, 0, 0)
+    assert (found.standing, found.standing_named, found.wrong) == (12, 0, 0)
+    assert (found.walks, found.mated, found.named) == (0, 0, 0)
+    replay(found, world.of(STANDING), templates, limits, least_swing=0)
+    assert found.standing_named > 0
 
 
 def share_first(world: World, variant: ablation.Variant) -> float:
