@@ -9,6 +9,7 @@ import numpy as np
 
 from rt_gait.bench.identity.scores import Walk, World
 from rt_gait.evaluation.sequences import Ints
+from rt_gait.evaluation.takes import STANDING
 from rt_gait.gait.walking import quality
 from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
@@ -26,6 +27,10 @@ class Shown:
     seconds: float = 0.0
     """That people were in view, all together."""
     walks: int = 0
+    standing: int = 0
+    """Tracks of people who do not walk, enrolled or not ..."""
+    standing_named: int = 0
+    """... that were known as anybody at some time."""
     mated: int = 0
     """Walks of enrolled people ..."""
     named: int = 0
@@ -111,8 +116,12 @@ def replay(
     for i, walk in zip(tracks, walks, strict=True):
         own = str(walk.take.subject)
         mated = own in templates.subject_ids
-        shown.walks += 1
         shown.seconds += float(walk.take.seen_secs[-1] - walk.take.first_secs)
+        if walk.take.kind == STANDING:
+            shown.standing += 1
+            shown.standing_named += i in right or i in wrong
+            continue
+        shown.walks += 1
         shown.mated += mated
         shown.named += seen[i] == own
         shown.strangers += not mated

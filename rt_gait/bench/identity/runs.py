@@ -91,6 +91,7 @@ def describe(shown: Shown) -> str:
         f"named {shown.named / max(shown.mated, 1):.1%} of {shown.mated} walks of the enrolled, "
         f"after {waits[0]:.1f} s (p50) and {waits[1]:.1f} s (p95); "
         f"{shown.strangers_named / max(shown.strangers, 1):.2%} of {shown.strangers} strangers' "
-        f"walks named; {shown.wrong / hours:.1f} wrong names an hour in {hours:.2f} h; "
+        f"walks named; {shown.standing_named} of {shown.standing} who stand named; "
+        f"{shown.wrong / hours:.1f} wrong names an hour in {hours:.2f} h; "
         f"{shown.changes / hours:.1f} changes an hour; {shown.doubles} frames with a name twice"
     )

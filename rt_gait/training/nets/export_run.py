@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rt_gait.errors import UsageError
 
-from ..walkers.command import share
+from ..walkers.command import number, share
 
 if TYPE_CHECKING:
     from .calibration import Calibration
@@ -41,6 +41,13 @@ def add_parsers(commands: Any) -> None:
     export.add_argument("--stream", action="store_true", help="gait2d in two, frame by frame")
     for name in _THRESHOLDS:
         export.add_argument(f"--{name.replace('_', '-')}", type=share, help="for its configuration")
+    export.add_argument(
+        "--odds",
+        type=number,
+        nargs=2,
+        metavar=("SLOPE", "OFFSET"),
+        help="of the probability, as python -m rt_gait.bench.identity tells them",
+    )
     add_models_dir(export)
 
     variants = add("variants", "turn checkpoints into models of all precisions", _variants)
@@ -109,6 +116,8 @@ def _thresholds(options: argparse.Namespace) -> dict[str, str]:
     if given and len(given) < len(_THRESHOLDS):
         missing = [f"--{n.replace('_', '-')}" for n in _THRESHOLDS if n not in given]
         raise UsageError(f"thresholds go together; missing: {', '.join(missing)}")
+    if options.odds is not None:
+        given |= dict(zip(("odds_slope", "odds_offset"), map(str, options.odds), strict=True))
     return given
 
 

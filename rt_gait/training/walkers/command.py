@@ -73,6 +73,11 @@ def factor(text: str) -> float:
     return _number(text, lambda v: v >= 0.0, "a number of 0 or more")
 
 
+def number(text: str) -> float:
+    """The type of an option: any number but infinity."""
+    return _number(text, lambda _: True, "a number")
+
+
 def share(text: str) -> float:
     """The type of an option: a number from 0 to 1."""
     return _number(text, lambda v: 0.0 <= v <= 1.0, "a share from 0 to 1")

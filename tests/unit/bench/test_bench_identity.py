@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rt_gait.bench.identity import ablation, honesty, runs
+from rt_gait.bench.identity import ablation, honesty, pace, runs
 from rt_gait.bench.identity.__main__ import main
 from rt_gait.bench.identity.replay import Shown, enrolled, replay
 from rt_gait.bench.identity.scores import World, one_walk_enrolled, world_of
@@ -97,7 +97,10 @@ def test_who_stands_gives_nothing(world: World) -> None:
     templates = enrolled(world, np.arange(6))
     limits = Thresholds(known=-1, candidate=-1, margin=0)
     replay(found, world.of(STANDING), templates, limits, least_swing=LEAST_SWING)
-    assert (found.mated, found.named, found.wrong) == (6, 0, 0)
+    assert (found.standing, found.standing_named, found.wrong) == (12, 0, 0)
+    assert (found.walks, found.mated, found.named) == (0, 0, 0)
+    replay(found, world.of(STANDING), templates, limits, least_swing=0)
+    assert found.standing_named > 0
 
 
 def share_first(world: World, variant: ablation.Variant) -> float:
@@ -176,3 +179,15 @@ def test_everything_is_told(
     ):
         assert f"## {title}" in told
     assert main([str(tmp_path / "none.npz")]) == 3
+
+
+def test_walks_are_played_faster(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pace.main(["--people", "6", "--model", "gei"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("gei@") and lines[0].endswith("6 people")
+    counts = [int(line.split(": ")[1].split(" of ")[0]) for line in lines[1:]]
+    assert len(counts) == len(pace.PACES) and counts == sorted(counts, reverse=True)
+    own, other = pace.scores(
+        {4: np.array([1.0, 0]), 7: np.array([0.0, 1])}, {7: np.array([0.6, 0.8])}
+    )
+    assert (own.tolist(), other.tolist()) == ([0.8], [0.6])

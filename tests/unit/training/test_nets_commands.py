@@ -99,13 +99,13 @@ def test_variants_of_no_checkpoints_or_of_others_are_refused(data, tmp_path, cap
 
 def test_an_exported_model_has_thresholds_and_embeds(checkpoint, tmp_path):
     scores = ("--known-score", "0.7", "--candidate-score", "0.6", "--margin", "0.05")
-    assert run("export", checkpoint, "--name", "mine", "--models-dir", tmp_path, *scores) == 0
+    odds = ("--odds", "24.2", "-11.3")
+    assert (
+        run("export", checkpoint, "--name", "mine", "--models-dir", tmp_path, *scores, *odds) == 0
+    )
     info = gait_model_info(tmp_path, "mine")
-    assert [info.number(k) for k in ("known_score", "candidate_score", "margin")] == [
-        0.7,
-        0.6,
-        0.05,
-    ]
+    names = ("known_score", "candidate_score", "margin", "odds_slope", "odds_offset")
+    assert [info.number(name) for name in names] == [0.7, 0.6, 0.05, 24.2, -11.3]
     pixels = windows(1)[0].numpy()
     (embedding,) = OnnxGaitEmbedder(info).embed([Window(1, 0.0, 1.0, pixels)])
     assert embedding.vector.shape == (2048,)
