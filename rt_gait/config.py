@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     source: Annotated[dict[str, str] | None, NoDecode] = Field(
         None,
         repr=False,
-        description="Several sources: name to address, camera or file; name=... by environment",
+        description="Several sources: name to address, camera or file",
     )
     fps: float | None = Field(
         None, gt=0, le=1000, description="Frame rate to use in place of the source's timestamps"

@@ -52,13 +52,14 @@ def check_outputs(settings: Settings, config: Path | None) -> None:
     """
     if settings.save is not None and settings.save.suffix.lower() != ".mp4":
         raise UsageError(f"--save writes MP4; give a name that ends in .mp4: {settings.save}")
+    events = None if settings.events in (None, "-") else Path(str(settings.events))
     files = written(settings)
     folders = _folders(settings)
     for path in files:
         if path in folders:
             check_folder(path, overwrite=settings.overwrite)
         else:
-            goes_on = str(path) == settings.events and rotation(settings) is not None
+            goes_on = path == events and rotation(settings) is not None  # nothing is replaced then
             check_file(path, overwrite=settings.overwrite or goes_on)
     inputs = [p for p in (settings.video, settings.gallery, config) if p is not None]
     inputs += [Path(place) for place in (settings.source or {}).values()]

@@ -66,7 +66,8 @@ class EventLog:
         if target != "-" and rotation is not None:
             _set_aside(Path(target))
         self._sink = _Stdout() if target == "-" else _File(Path(target))
-        self._reserve = Reserve(Path(target)) if reserve and target != "-" else None
+        regular = isinstance(self._sink, _File) and self._sink.regular
+        self._reserve = Reserve(Path(target)) if reserve and regular else None
         self._synced_secs = self._opened_secs = monotonic()
 
     def write(self, events: Iterable[Mapping[str, Any]]) -> None:

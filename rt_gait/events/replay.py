@@ -117,7 +117,8 @@ class _Run:
         width, height = data["frame_size_wh_px"]
         model = data["model"]
         name = f"{model['name']} version {model['version']}" if model else "no gait model"
-        return f"run {data['run_id']}: {data['source']['name']}, {width}x{height}, {name}"
+        size = f"{width}x{height}" if width else "no picture yet"
+        return f"run {data['run_id']}: {data['source']['name']}, {size}, {name}"
 
     def run_ended(self, data: Event) -> None:
         self.end = (data["reason"], data["exit_code"])

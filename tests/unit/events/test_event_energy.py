@@ -15,7 +15,7 @@ from rt_gait.energy.account import Account
 from rt_gait.energy.find import METER_NAMES
 from rt_gait.energy.meter import Rail, Reading
 from rt_gait.energy.result import Energy
-from rt_gait.events import load_schema, normalise, timeline
+from rt_gait.events import Counters, load_schema, normalise, timeline
 
 
 def energy(watts: float | None = 10.0, *, idle_w: float | None = 4.0) -> Energy:
@@ -76,6 +76,12 @@ def test_nothing_done_costs_nothing_that_can_be_told() -> None:
     (ended,) = valid(made.run_ended("finished", 0))
     told = ended["data"]["energy"]
     assert (told["mj_per_frame"], told["mj_per_window"], told["mj_per_decision"]) == (None,) * 3
+
+
+def test_of_several_sources_it_is_shared_out_over_the_work_of_all() -> None:
+    made = builder(energy=energy, work=lambda: Counters(processed=1500))
+    (ended,) = valid(made.run_ended("finished", 0))
+    assert ended["data"]["energy"]["mj_per_frame"] == pytest.approx(200, rel=1e-3)
 
 
 def test_it_is_part_of_the_story() -> None:
