@@ -1,8 +1,8 @@
 """A person segmenter on a Triton server, so that a camera box needs no accelerator.
 
 A frame cannot go on without its people, so every frame waits for the answer: until it comes for
-files; for live sources a second at most, and not at all while the server is known to be away.
-Frames without an answer go on without people, and say so.
+files; for live sources a second, or a few, at most, and not at all while the server is known to be
+away. Frames without an answer go on without people, and say so.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from rt_gait.serving.served import ServedModels
 from rt_gait.types import Detections, UInt8Array
 
 LIVE_DEADLINE_SECS = 1.0
+"""For the picture of one camera; those of n have n times as long ..."""
+LONGEST_DEADLINE_SECS = 3.0
+"""... up to this, so that a frozen server does not hold up the end of a run."""
 
 
 class TritonDetector:
@@ -82,4 +85,5 @@ class TritonDetector:
         """Return the network's outputs for [N, 3, H, W]."""
         if self._health is None:
             return self._served.insist(self._info, batch)
-        return self._served.send(self._info, batch, timeout_secs=LIVE_DEADLINE_SECS).outputs()
+        limit_secs = min(LIVE_DEADLINE_SECS * len(batch), LONGEST_DEADLINE_SECS)
+        return self._served.send(self._info, batch, timeout_secs=limit_secs).outputs()

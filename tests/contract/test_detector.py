@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from scripted import Person, ScriptedDetector, frame
 
 from rt_gait.detect.detector import Detector, open_detector
 from rt_gait.detect.triton import TritonDetector
+from rt_gait.detect.yolo_seg import YoloSegDetector
 from rt_gait.errors import ModelError, UsageError
+from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.repository import default_models_dir, load_info
 from rt_gait.serving.served import ServedModels
 from rt_gait.types import UInt8Array
@@ -89,6 +94,32 @@ def test_contract(name: str, request: pytest.FixtureRequest) -> None:
         assert mask.pixels.any()
     again = detector.detect(image)
     np.testing.assert_array_equal(found.boxes_xyxy_px, again.boxes_xyxy_px)
+    left = image[:, : width // 2]
+    several = detector.detect_all([image, left])
+    for one, alone in zip(several, (found, detector.detect(left)), strict=True):
+        if one.missing or alone.missing:
+            assert SERVED.get(name), "only a live run goes on without an answer"
+            continue
+        np.testing.assert_allclose(one.boxes_xyxy_px, alone.boxes_xyxy_px, atol=0.05)
+        assert len(one.masks) == len(alone.masks)
+
+
+def test_pictures_beyond_a_batch_are_left_for_the_next() -> None:
+    info = load_info(default_models_dir(), "person_seg")
+    sizes: list[int] = []
+
+    class Engine(OnnxModel):
+        def run(self, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+            sizes.append(len(batch))
+            return super().run(batch)
+
+    two = replace(info, max_batch_size=2)
+    detector = YoloSegDetector(two, min_score=0.3, engine=Engine(info.onnx_path, info))
+    image = sample_frame(250)
+    found = detector.detect_all([image, image, image])
+    assert sizes == [2, 1]
+    assert len(found) == 3
+    assert detector.detect_all([]) == []
 
 
 def test_a_network_that_takes_shares_in_place_of_pixels_sees_the_same(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def write_clip(path: Path, frames: int) -> None:
         container.mux(stream.encode(None))
 
 
-@pytest.mark.parametrize("frames", [300, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("frames", [200, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.timeout(400)
 def test_r2_every_frame_and_the_same_bytes(tmp_path: Path, figures: Figures, frames: int) -> None:
     clip = tmp_path / "clip.mkv"

@@ -12,10 +12,10 @@ from rt_gait.bench.soak.watch import entries, slope_per_10_min
 from rt_gait.errors import ExitCode, UsageError
 
 
-@pytest.mark.parametrize("minutes", [0.5, pytest.param(30.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("minutes", [0.3, pytest.param(30.0, marks=pytest.mark.slow)])
 @pytest.mark.timeout(2400)
 def test_r23_nothing_grows(tmp_path: Path, figures: Figures, minutes: float) -> None:
-    soaked = soak(minutes=minutes, model="gei", folder=tmp_path, connection_secs=12 * minutes)
+    soaked = soak(minutes=minutes, model="gei", folder=tmp_path, connection_secs=8 * minutes)
     samples, counters = soaked.settled, soaked.report.counters
     what = f"soak of {minutes:g} min, 10 walkers"
     assert soaked.report.exit_code is ExitCode.OK

@@ -110,7 +110,7 @@ def test_r17_while_all_is_well(tmp_path: Path, figures: Figures, camera: RtspCam
     figures.at_most("R17", "SIGTERM while all is well", took_secs, 3, "s")
 
 
-@pytest.mark.parametrize("frozen_secs", [0.5, 7.0], ids=["just frozen", "given up"])
+@pytest.mark.parametrize("frozen_secs", [0.5, pytest.param(7.0, marks=pytest.mark.slow)])
 def test_r17_while_the_camera_is_frozen(
     tmp_path: Path, figures: Figures, camera: RtspCamera, frozen_secs: float
 ) -> None:

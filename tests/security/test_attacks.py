@@ -320,7 +320,7 @@ def test_s8_a_network_camera_cannot_send_us_elsewhere(
         url = f"file://{secret}" if target == "file" else f"{target}://{there}"
         handler = type("Answers", (_Answers,), {"elsewhere": url})
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as camera:
-            threading.Thread(target=camera.serve_forever, daemon=True).start()
+            threading.Thread(target=camera.serve_forever, args=(0.02,), daemon=True).start()
             with pytest.raises(SourceOpenError):
                 open_source(
                     video=None, camera=None, uri=f"http://127.0.0.1:{camera.server_port}/{kind}"
