@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import threading
 import time
@@ -13,7 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rtsp_camera import RtspCamera, free_port
+from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource
 
+from rt_gait.assembly import Server
+from rt_gait.config import Settings
 from rt_gait.detect.detector import OneByOne
 from rt_gait.errors import ExitCode, SourceOpenError
 from rt_gait.events import Event, EventBuilder, EventLog, ModelRef, read_events
@@ -25,13 +29,15 @@ from rt_gait.identity.thresholds import Thresholds
 from rt_gait.lane import Lane
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport
-from rt_gait.serving.repository import default_models_dir
+from rt_gait.serving.repository import default_models_dir, load_info
+from rt_gait.serving.server.process import TritonServer
 from rt_gait.stopping import Stop
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import Detections, FrameResult, Mask, UInt8Array
 from rt_gait.video.several import open_several
 
 LOGIN = "ann:s3cret"
+WALKER = Person(x_px=100, speed_px_per_sec=0)
 
 
 class Somebody(OneByOne):
@@ -208,3 +214,58 @@ def test_a_frozen_camera_does_not_hold_up_the_end(tmp_path: Path) -> None:
     assert report.exit_code is ExitCode.OK
     assert took_secs < 8
     assert [e["type"] for e in events[-2:]] == ["io.rt-gait.run.ended.v1"] * 2
+
+
+def test_a_frozen_server_does_not_hold_up_the_end_of_several(
+    models: Path, server: TritonServer
+) -> None:
+    """R17: one gait model on a server, two cameras, and the server stops answering."""
+    embedder = Server(Settings(triton=server.address, models_dir=models), live=True).embedder(
+        load_info(models, "whole")
+    )
+    stop, begun = Stop(), time.monotonic()
+    nobody = Thresholds(known=0.9, candidate=0.8, margin=0)
+    lanes = [
+        Lane(
+            embedder.info,
+            tracker=SortTracker(first_id=k + 1, id_step=2),
+            identifier=Identifier(Templates.none(), nobody),
+        )
+        for k in range(2)
+    ]
+    feeds = [
+        Feed(
+            ScriptedSource(100_000, live=True, pause=lambda: time.sleep(0.04)),
+            EventBuilder(
+                run_id="test",
+                source_name=name,
+                frame_size_wh=FRAME_HW[::-1],
+                model=None,
+                gallery_revision=None,
+                utc_now=lambda: datetime.now(timezone.utc),
+                live=True,
+            ),
+            [Diary()],
+        )
+        for name in ("a", "b")
+    ]
+    wishes: list[float] = []
+
+    def script() -> None:
+        until(lambda: all(feed.builder.counters.windows for feed in feeds), 60)
+        os.kill(server.pid, signal.SIGSTOP)
+        time.sleep(3)
+        wishes.append(time.monotonic())
+        stop.request()
+
+    acting = threading.Thread(target=script)
+    acting.start()
+    pipeline = Pipeline(detector=ScriptedDetector([WALKER]), embedder=embedder, lanes=lanes)
+    report = Runner(feeds, pipeline=pipeline, stop=stop).run()
+    took_secs = time.monotonic() - wishes[0]
+    acting.join()
+    os.kill(server.pid, signal.SIGCONT)
+    assert report.exit_code is ExitCode.OK
+    assert took_secs < 8, f"it took {took_secs:.1f} s, {time.monotonic() - begun:.0f} s in all"
+    for feed in feeds:
+        assert sum(feed.builder.counters.windows_lost.values()) > 0, "each has losses of its own"
