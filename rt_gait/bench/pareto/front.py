@@ -172,7 +172,7 @@ def figures(point: dict[str, Any]) -> str:
     """Return a point's objectives in words."""
     return (
         f"p99 {number(point['p99_ms'])} ms, {number(point['mj_per_window'])} mJ a window, "
-        f"accuracy {number(point['accuracy'], 3)}, {number(point['size_mb'], 2)} MB"
+        f"accuracy {number(point['accuracy'], 3)}, {number(point['size_mb'], 3)} MB"
     )
 
 
@@ -185,7 +185,7 @@ def rows_of_front(front: Front) -> tuple[list[str], list[list[str]]]:
             number(c["p99_ms"]),
             number(c["mj_per_window"]),
             number(c["accuracy"], 3),
-            number(c["size_mb"], 2),
+            number(c["size_mb"], 3),
             number(c["windows_per_sec"]),
         ]
         for c in front.best

@@ -120,14 +120,14 @@ def front(candidates: Sequence[dict[str, Any]], key: str, label: str) -> str:
         for k, model in enumerate(models):
             colour = f"C{k}"
             ours = [c for c in known if c["model"] == model]
-            for best in (False, True):
-                chosen = [c for c in ours if (not c["dominated_by"]) == best]
+            front = [c for c in ours if not c["dominated_by"]]
+            beaten = [c for c in ours if c["dominated_by"]]
+            for chosen, alpha, size in ((beaten, 0.25, 18), (front, 1.0, 46)):
                 xs, ys = [c["p99_ms"] for c in chosen], [c[key] for c in chosen]
-                alpha, size = (1.0, 46) if best else (0.25, 18)
-                name = model if best or all(c["dominated_by"] for c in ours) else None
+                name = model if chosen is (front or beaten) else None
                 axis.scatter(xs, ys, color=colour, label=name, alpha=alpha, s=size)
         axis.set(xlabel="p99 latency of a request, ms", ylabel=label, xscale="log")
-        axis.set_yscale("log" if key == "mj_per_window" else "linear")
+        axis.set_yscale("linear" if key == "accuracy" else "log")
         axis.grid(alpha=0.3, which="both")
         figure.legend(loc="outside right upper", frameon=False, title="large: on the front")
         axis.set_title(f"Latency against {label.partition(',')[0]}")
