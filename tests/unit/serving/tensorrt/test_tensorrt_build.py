@@ -17,9 +17,9 @@ import stand_ins
 from compiler_stand_in import StandInCompiler
 
 from rt_gait.errors import ModelError, OutputError, UsageError
+from rt_gait.serving import swap
 from rt_gait.serving.check import check_model
 from rt_gait.serving.repository import PLAN, default_models_dir, load_info
-from rt_gait.serving.tensorrt import swap
 from rt_gait.serving.tensorrt.build import Batched, build_model
 from rt_gait.serving.tensorrt.compiler import Compiler
 from rt_gait.serving.tensorrt.device import Device
@@ -101,7 +101,7 @@ import sys
 from pathlib import Path
 from compiler_stand_in import StandInCompiler
 from rt_gait.serving.repository import load_info
-from rt_gait.serving.tensorrt import swap
+from rt_gait.serving import swap
 from rt_gait.serving.tensorrt.build import build_model
 from rt_gait.serving.tensorrt.device import Device
 from rt_gait.serving.tensorrt.request import BuildRequest, Precision, Profile
