@@ -1,15 +1,17 @@
-"""Ending a run: the wish to, and the signals that make it."""
+"""Ending a program: the wish to, and the signals that make it."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from rt_gait.errors import ExitCode
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
@@ -43,6 +45,34 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def first_signal_interrupts() -> Iterator[Callable[[], None]]:
+    """Let the first signal to end raise KeyboardInterrupt; later ones must not disturb the end.
+
+    For work that must be put right again before the program ends.
+
+    Yields:
+        What to call before the end, so that a first signal does not disturb it either.
+    """
+    first = True
+
+    def no_more() -> None:
+        nonlocal first
+        first = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if first:
+            no_more()
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    try:
+        yield no_more
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

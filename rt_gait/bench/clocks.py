@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rt_gait.errors import UsageError
-from rt_gait.interruption import first_signal_interrupts
+from rt_gait.stopping import first_signal_interrupts
 
 _CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 _DEVFREQ = Path("/sys/class/devfreq")

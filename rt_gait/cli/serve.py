@@ -10,9 +10,9 @@ import typer
 from rt_gait.cli.build import check_plans
 from rt_gait.cli.models import models_folder
 from rt_gait.errors import ModelError, UsageError
-from rt_gait.interruption import first_signal_interrupts
 from rt_gait.serving.server.install import default_venv, ensure_installed
 from rt_gait.serving.server.process import Ports, TritonServer
+from rt_gait.stopping import first_signal_interrupts
 
 _POLL_SECS = 0.2
 

@@ -31,9 +31,9 @@ from rt_gait.events.counters import Counters
 from rt_gait.events.energy import costs_mj
 from rt_gait.feed import Feed
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
-from rt_gait.interruption import first_signal_interrupts
 from rt_gait.pipeline import Pipeline
 from rt_gait.runner import Runner, RunReport
+from rt_gait.stopping import first_signal_interrupts
 from rt_gait.video.source import Source, open_source
 
 
