@@ -20,7 +20,7 @@ from rt_gait.types import Embedding, FloatArray, FrameResult, Identity, Identity
 WINDOWS_LEAST = 8
 """About four seconds of walking, as for an enrolment."""
 LEAD = 0.1
-"""What score and margin have above those that a name asks for: figures in docs/identity.md."""
+"""What score and margin have above those that a name asks for; chosen, not measured."""
 TEMPLATES_MOST = 10
 """Templates of one walk, spread evenly over it."""
 _KEPT_MOST = 256

@@ -49,7 +49,7 @@ class OnnxModel:
         options.log_severity_level = 3
         # Idle threads that spin take the processors away from the other stages.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Without VNNI, sums of two 8-bit products overflow 16 bits, and int8 networks say nothing.
+        # Sums of int8 products overflow on x86 processors without VNNI, unless weights are widened.
         options.add_session_config_entry("session.x64quantprecision", "1")
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         providers = [p for p in wanted if p in onnxruntime.get_available_providers()]
