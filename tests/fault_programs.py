@@ -21,7 +21,7 @@ import numpy as np
 from live_run import WALKERS, LiveRun, StampedDetector, new_pipeline
 from scripted import ScriptedDetector, ScriptedSource
 
-from rt_gait.events import EventBuilder, EventLog
+from rt_gait.events import EventBuilder, EventLog, build
 from rt_gait.feed import Feed
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.records import TemplateKey
@@ -141,7 +141,8 @@ def _fork_each(run: Callable[[Path], None]) -> None:
 
 
 def live(uri: str, log: str) -> None:
-    """Watch a stamped camera, and print how many frames there were."""
+    """Watch a stamped camera, tell of it often, and print how many frames there were."""
+    build.STATS_EVERY_SECS = 0.3
     with open_source(video=None, camera=None, uri=uri) as source:
         run = LiveRun(source, Path(log), pipeline=new_pipeline(StampedDetector()))
         with run:

@@ -43,6 +43,7 @@ def run(clip: Path, name: str, *more: str) -> list[dict[str, Any]]:
     return list(normalise(read_events(clip.parent / f"{name}.jsonl")))
 
 
+@pytest.mark.timeout(600)  # two whole runs, of a minute each where others use the machine
 def test_the_same_video_gives_the_same_events(
     clip: Path, triton: TritonServer, triton_client: TritonClient, triton_models: Path
 ) -> None:
