@@ -7,14 +7,17 @@ from pathlib import Path
 
 from rt_gait.errors import OutputError, UsageError
 
-_OURS = re.compile(r".+\.(jsonl(\.\d{6,9}|\.reserve)?|jsonl\.sent-[0-9a-f]{12}|mp4)", re.IGNORECASE)
+_OURS = re.compile(
+    r"(?!.*\.audit\.jsonl).+\.(jsonl(\.\d{6,9}|\.reserve)?|jsonl\.sent-[0-9a-f]{12}|mp4)",
+    re.IGNORECASE,
+)
 
 
 def purge(folder: Path, *, days: float, now_secs: float) -> list[Path]:
     """Remove event logs and recordings that were last written more than ``days`` ago.
 
     Only ``.jsonl`` files, parts of them that were set aside and ``.mp4`` files directly in the
-    folder count; links and folders are left alone.
+    folder count; links and folders are left alone, and so is the audit log of a gallery.
 
     Args:
         folder: Where logs and recordings are.

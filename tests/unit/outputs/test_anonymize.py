@@ -50,7 +50,13 @@ def test_purge_takes_what_is_old_and_ours_and_nothing_else(tmp_path: Path) -> No
     import os
 
     ours = ["e.jsonl", "e.jsonl.000001", "a.mp4", "e.jsonl.sent-0123456789ab"]
-    others = ["people.gallery", "notes.txt", "e.jsonl.bak", "x.mp4.part"]
+    others = [
+        "people.gallery",
+        "people.gallery.audit.jsonl",
+        "notes.txt",
+        "e.jsonl.bak",
+        "x.mp4.part",
+    ]
     for name in [*ours, *others]:
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (0, 0))
