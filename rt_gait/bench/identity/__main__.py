@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rt_gait.bench.identity.ablation import ablation
-from rt_gait.bench.identity.honesty import honesty, odds_of_model, probabilities
+from rt_gait.bench.identity.honesty import SIZES, honesty, odds_of_model, probabilities
 from rt_gait.bench.identity.runs import runs
 from rt_gait.bench.identity.scores import (
     RULES,
@@ -29,7 +29,7 @@ from rt_gait.bench.identity.scores import (
     track_scores,
     world_of,
 )
-from rt_gait.errors import RtGaitError
+from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.evaluation.open_set import open_set
 from rt_gait.evaluation.takes import OTHER_DAY, SAME_DAY, embedded, read_takes
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
@@ -69,10 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if asked.model is not None:
             embedder = OnnxGaitEmbedder(gait_model_info(asked.models_dir, asked.model))
             takes, model = embedded(takes, embedder), embedder.info.key
+        people = np.unique([t.subject for t in takes])
+        if len(people) <= asked.cohort + min(SIZES):
+            raise UsageError(
+                f"expected more than {asked.cohort + min(SIZES)} people: --cohort {asked.cohort}, "
+                f"{min(SIZES)} to enrol, and strangers; got {len(people)}, film more"
+            )
     except RtGaitError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)
-    people = np.unique([t.subject for t in takes])
     strangers = set(people[: asked.cohort].tolist())
     cohort = [t for t in takes if t.subject in strangers]
     others = [t for t in takes if t.subject not in strangers]
