@@ -48,8 +48,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 CASES = {
-    "nothing to do": ([], 2, "give --video FILE, --camera N or --rtsp URL"),
-    "two sources": (["--video", CLIP, "--camera", "0"], 2, "not both"),
+    "nothing to do": ([], 2, "give --video FILE, --camera N, --rtsp URL"),
+    "two sources": (["--video", CLIP, "--camera", "0"], 2, "not several"),
     "missing file": (["--video", "none.mp4"], 3, "none.mp4"),
     "folder without pictures": (["--video", "folder"], 3, "folder"),
     "empty file": (["--video", "empty.mp4"], 3, "empty"),
