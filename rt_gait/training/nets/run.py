@@ -79,9 +79,9 @@ def _fit(
     windows = Windows.of(data, options.device, options.subjects)
     check = Windows.of(SilhouetteSet.load(options.data, "validation"), options.device)
     trainer = Trainer.of(recipe, windows.subjects, options.device, network)
-    if like is not None:
-        trainer.inherit(like)
     trainer.data = f"walkers {data_digest(options.data)}, {windows.subjects} subjects"
+    if like is not None:
+        trainer.inherit(like, windows)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

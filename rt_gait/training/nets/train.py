@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rt_gait.errors import DamagedInputError, UsageError
 
@@ -26,7 +27,7 @@ from .gait2d import PART_SIZE, PARTS, Gait2d
 from .gait3d import Gait3d
 from .losses import Classifier, cross_entropy, triplet
 from .norms import settle
-from .rank import rank1
+from .rank import STEPS, rank1
 from .recipe import Recipe
 
 LOG_EVERY = 50
@@ -96,11 +97,20 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.iteration = state["iteration"]
 
-    def inherit(self, path: Path) -> None:
-        """Take the classifier of a checkpoint, if it knows as many subjects."""
-        classifier = read_checkpoint(path).get("classifier", {})
-        if "weight" in classifier and classifier["weight"].shape == self.classifier.weight.shape:
+    def inherit(self, path: Path, windows: Windows) -> None:
+        """Take a checkpoint's classifier; everybody's mean vectors if it is of other people."""
+        state = read_checkpoint(path)
+        classifier = state.get("classifier", {})
+        known = classifier.get("weight")
+        if (
+            known is not None
+            and known.shape == self.classifier.weight.shape
+            and state["data"] == self.data
+        ):
             self.classifier.load_state_dict(classifier)
+        else:
+            with torch.no_grad():
+                self.classifier.weight.copy_(mean_parts(self.network, windows))
 
     def step(self, windows: Windows, augment: Augment, parts_of: Parts) -> dict[str, Tensor]:
         """One iteration; losses and the share of active triplets, still on the device.
@@ -124,6 +134,27 @@ class Trainer:
         self.optimiser.step()
         self.iteration += 1
         return {"triplet": by_distance, "active": active, "cross_entropy": by_class}
+
+
+def mean_parts(network: Gait2d | Gait3d, windows: Windows, most: int = 12) -> Tensor:
+    """(P, D, subjects) mean direction of the parts of everybody's first ``most`` sequences."""
+    device = windows.pictures.device
+    training = network.training
+    network.eval()
+    means = []
+    for own in windows.own[:, :most].split(32):
+        chosen = own.flatten()
+        begin, pace = (
+            torch.zeros(len(chosen), device=device),
+            torch.ones(len(chosen), device=device),
+        )
+        pictures = windows.pictures[windows.index(chosen, begin, STEPS, pace)]
+        half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+        with torch.no_grad(), half:
+            parts = functional.normalize(network.parts(pictures).float(), dim=2)
+        means.append(parts.unflatten(0, own.shape).mean(dim=1))
+    network.train(training)
+    return functional.normalize(torch.cat(means), dim=2).permute(1, 2, 0)
 
 
 def schedule(iteration: int, recipe: Recipe) -> float:

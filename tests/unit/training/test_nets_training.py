@@ -273,19 +273,31 @@ def test_norms_are_settled_on_windows_as_in_use(everyone):
     assert 0.7 < parts.std() < 1.3
 
 
-def test_a_pruned_network_goes_on_with_its_classifier(tmp_path):
+def test_a_pruned_network_goes_on_with_its_classifier(tmp_path, everyone):
     recipe = Recipe("gait2d", widths=(16,) * 7, people=2, each=2)
     large = Trainer.of(recipe, SUBJECTS, "cpu")
     torch.nn.init.normal_(large.classifier.weight)
     large.save(tmp_path / "large.pt")
     slim, network = pruned(recipe, large.network, 0.5)
     small = Trainer.of(slim, SUBJECTS, "cpu", network)
-    small.inherit(tmp_path / "large.pt")
+    small.inherit(tmp_path / "large.pt", everyone)
     assert torch.equal(small.classifier.weight, large.classifier.weight)
-    other = Trainer.of(recipe, SUBJECTS + 1, "cpu")
-    before = other.classifier.weight.clone()
-    other.inherit(tmp_path / "large.pt")
-    assert torch.equal(other.classifier.weight, before)
+
+
+def test_with_other_people_it_goes_on_with_their_mean_vectors(tmp_path, everyone):
+    recipe = Recipe("gait2d", widths=(8,) * 7, people=2, each=2)
+    large = Trainer.of(recipe, SUBJECTS, "cpu")
+    large.save(tmp_path / "large.pt")
+    trainer = Trainer.of(recipe, SUBJECTS, "cpu")
+    trainer.data = "others"
+    trainer.inherit(tmp_path / "large.pt", everyone)
+    weight = trainer.classifier.weight
+    torch.testing.assert_close(weight.square().sum(dim=1), torch.ones_like(weight[:, 0]))
+    pictures, subjects = everyone.draw(generator(1), SUBJECTS, 2, 30)
+    with torch.no_grad():
+        logits = trainer.classifier(trainer.network.eval().parts(pictures)).mean(dim=1)
+    chance = 1 / SUBJECTS
+    assert (logits.argmax(dim=1) == subjects).float().mean() > 1.5 * chance
 
 
 @pytest.mark.parametrize("pace", [(2.0, 1.0), (0.0, 1.0), (1.0,)])
