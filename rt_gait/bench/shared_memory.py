@@ -31,7 +31,7 @@ import numpy as np
 
 from rt_gait.bench.local_server import BACKENDS, local_server, processor_secs
 from rt_gait.bench.wire import Region, by_region, region
-from rt_gait.errors import RtGaitError
+from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.serving.call import Arrays
 from rt_gait.serving.onnx import usable_cpus
 from rt_gait.serving.repository import ModelInfo, default_models_dir, load_info
@@ -128,7 +128,15 @@ def measure(
 
 
 def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """Measure all models; return a row for each way of each."""
+    """Measure all models; return a row for each way of each.
+
+    Raises:
+        UsageError: there is nothing to measure.
+    """
+    if min(asked.requests, asked.turns) < 1:
+        raise UsageError(
+            f"expected 1 or more requests and turns, got {asked.requests} and {asked.turns}"
+        )
     infos = [load_info(asked.models_dir, name) for name in asked.models]
     rows: list[dict[str, Any]] = []
     with local_server(lambda folder: write_models(folder, infos), asked.venv) as (server, client):

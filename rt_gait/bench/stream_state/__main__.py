@@ -30,17 +30,28 @@ from rt_gait.bench.local_server import local_server
 from rt_gait.bench.stream_state.models import write_models
 from rt_gait.bench.stream_state.walk import MODES, Phase, restart
 from rt_gait.bench.stream_state.ways import Wire, open_ways
-from rt_gait.errors import RtGaitError
+from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.gait.embedder import gait_model_info
 from rt_gait.serving.onnx import usable_cpus
 from rt_gait.serving.repository import ModelInfo, default_models_dir
 
 MODEL = "stream2d"
+_LEAST_SECS = 0.5
+"""A window of every track falls due in .4 s."""
 Figures = dict[str, list[float]]
 
 
 def measure(info: ModelInfo, asked: argparse.Namespace) -> dict[str, Any]:
-    """Run all phases; return each one's figures, one for a repeat, and what a restart costs."""
+    """Run all phases; return each one's figures, one for a repeat, and what a restart costs.
+
+    Raises:
+        UsageError: there is nothing to measure.
+    """
+    if min(*asked.tracks, asked.repeats) < 1 or asked.secs < _LEAST_SECS:
+        raise UsageError(
+            f"expected 1 or more tracks and repeats and {_LEAST_SECS} s or more, got "
+            f"{asked.tracks}, {asked.repeats} and {asked.secs:g} s"
+        )
     found: dict[tuple[str, int, str], Figures] = {}
     with local_server(lambda folder: write_models(folder, info), asked.venv) as (server, client):
         wire = Wire(client)

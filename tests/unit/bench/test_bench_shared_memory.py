@@ -56,3 +56,8 @@ def test_every_way_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for row in rows:
         assert row["input_bytes"] == 30 * 64 * 44
         assert 0 < row["latency_ms"][0] <= row["latency_ms"][1] <= row["latency_ms"][2]
+
+
+def test_nothing_to_measure_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--turns", "0"]) == 2
+    assert "expected 1 or more requests and turns" in capsys.readouterr().err

@@ -58,3 +58,11 @@ def test_the_figures_add_up(models_dir: Path, capsys: pytest.CaptureFixture[str]
     assert told["restart"]["client"] == {"tracks": 4, "requests_refused": 0, "windows_lost": 0}
     for way in ("server", "frame"):
         assert told["restart"][way] == {"tracks": 4, "requests_refused": 4, "windows_lost": 8}
+
+
+@pytest.mark.parametrize("options", [["--tracks", "0"], ["--repeats", "0"], ["--secs", "0.1"]])
+def test_nothing_to_measure_is_refused(
+    models_dir: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert main(["--models-dir", str(models_dir), *options]) == 2
+    assert "expected 1 or more tracks" in capsys.readouterr().err
