@@ -52,20 +52,22 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
 
 @contextmanager
 def first_signal_interrupts() -> Iterator[Callable[[], None]]:
-    """Let the first signal to end raise KeyboardInterrupt; later ones must not disturb the end.
+    """Let the first signal to end raise KeyboardInterrupt; later ones never disturb the end.
 
     For work that must be put right again before the program ends.
 
     Yields:
         What to call before the end, so that a first signal does not disturb it either.
     """
-    first = True
+    first, came = True, False
 
     def no_more() -> None:
         nonlocal first
         first = False
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
         if first:
             no_more()
             raise KeyboardInterrupt
@@ -75,4 +77,4 @@ def first_signal_interrupts() -> Iterator[Callable[[], None]]:
         yield no_more
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if came else handler)
