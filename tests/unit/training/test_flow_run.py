@@ -87,7 +87,7 @@ def test_without_thresholds_of_the_user_nobody_is_named(
         )
 
     def claim(assembled: Assembled) -> IdentityState:
-        identifier = assembled.pipeline._identifier
+        identifier = assembled.pipeline._lanes[0]._identifier
         identifier.add(seen)
         return identifier.decide([seen[0].track_id])[seen[0].track_id].state
 
