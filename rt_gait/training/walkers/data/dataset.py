@@ -3,8 +3,8 @@
 A data set is a folder: ``dataset.json`` (how and with what it was made, and the shards' hashes),
 ``manifest.csv`` (one row a sequence) and ``<split>-<number>.npz`` shards. A shard holds
 ``silhouettes`` (F, 64, 44) uint8, the kept frames of its sequences one after another, and
-``start`` (S + 1,) int64, where each begins. Bytes are the same for the same seed, versions, threads and
-device.
+``start`` (S + 1,) int64, where each begins. Bytes are the same for the same seed, versions,
+number of threads and device.
 """
 
 from __future__ import annotations
