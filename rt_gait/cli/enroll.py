@@ -24,7 +24,7 @@ from rt_gait.identity.audit import audit
 from rt_gait.identity.consent import Consent
 from rt_gait.identity.gallery import Gallery
 from rt_gait.identity.inspection import consistency, nearest
-from rt_gait.identity.records import check_name
+from rt_gait.identity.records import check_name, spread
 from rt_gait.outputs.output import check_file
 from rt_gait.runner import Runner
 from rt_gait.stopping import Stop
@@ -173,23 +173,23 @@ def _add(
     source: str,
     consent: Consent | None,
 ) -> None:
-    chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), TEMPLATES_MOST)).round().astype(int)
+    chosen = spread(vectors, TEMPLATES_MOST)
     with Gallery.create_or_open(path) as gallery, audit(path) as record:
         subject_id = gallery.enrol(
             name=name,
-            vectors=vectors[chosen],
+            vectors=chosen,
             key=assembled.key,
             source=source,
             consent=consent,
         )
         record("enrolled", subject_id, templates=len(chosen))
         templates, names = gallery.templates(assembled.key), gallery.names()
-    agreement = float(consistency(vectors[chosen]).mean())
+    agreement = float(consistency(chosen).mean())
     sys.stderr.write(
         f"enrolled {name} ({subject_id}) with {len(chosen)} templates in {path}; "
         f"they are alike by {agreement:.3f}\n"
     )
-    other = nearest(vectors[chosen], templates, leave_out=subject_id)
+    other = nearest(chosen, templates, leave_out=subject_id)
     if other is not None:
         sys.stderr.write(f"nearest other person: {names[other.other_id]}, {other.score:.3f}\n")
         if other.score >= assembled.limits.known:

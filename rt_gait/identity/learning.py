@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rt_gait.identity.proposals import Walk
+from rt_gait.identity.records import spread
 from rt_gait.identity.thresholds import Thresholds
-from rt_gait.types import Embedding, FloatArray, FrameResult, Identity, IdentityState
+from rt_gait.types import Embedding, FrameResult, Identity, IdentityState
 
 WINDOWS_LEAST = 8
 """About four seconds of walking, as for an enrolment."""
@@ -93,7 +94,7 @@ class Learner:
         if len(seen.names) != 1 or not is_clear(seen.identity, self._limits):
             return
         source = f"{self._source_name}, {seen.first_secs:.1f} to {seen.last_secs:.1f} s"
-        vectors = spread([e.vector for e in seen.windows])
+        vectors = spread(np.stack([e.vector for e in seen.windows]), TEMPLATES_MOST)
         self._propose(Walk(seen.names.pop(), vectors, source, seen.identity.score or 0.0))
 
 
@@ -106,9 +107,3 @@ def is_clear(identity: Identity, limits: Thresholds) -> bool:
         and score >= limits.known + LEAD
         and (margin is None or margin >= limits.margin + LEAD)
     )
-
-
-def spread(vectors: list[FloatArray]) -> FloatArray:
-    """Return at most :data:`TEMPLATES_MOST` of the vectors [D], evenly spread, as [K, D]."""
-    kept = np.linspace(0, len(vectors) - 1, min(len(vectors), TEMPLATES_MOST)).round().astype(int)
-    return np.stack([vectors[k] for k in kept])

@@ -6,7 +6,6 @@ rejected, or when its person is forgotten, it is wiped from the file. Exports le
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,9 +18,9 @@ from rt_gait.identity.gallery_errors import shown
 from rt_gait.identity.gallery_file import KEEPING_VERSION, connect
 from rt_gait.identity.gallery_store import Store
 from rt_gait.identity.records import (
-    CROCKFORD,
     TemplateKey,
     clean_source,
+    new_proposal_id,
     new_template_id,
     unit_vectors,
     utc_now,
@@ -93,7 +92,7 @@ class Proposals:
             GalleryError: the models are not those of the gallery, or the vectors are unusable.
         """
         rows, source = unit_vectors(walk.vectors), clean_source(walk.source)
-        proposal_id, now = _new_proposal_id(), utc_now()
+        proposal_id, now = new_proposal_id(), utc_now()
         with self._database.change():
             if not self._may_be_kept(walk.subject_id, source):
                 return None
@@ -189,7 +188,3 @@ class Proposals:
 
     def _delete(self, proposal_id: str) -> None:
         self._database.execute("DELETE FROM proposals WHERE proposal_id = ?", proposal_id)
-
-
-def _new_proposal_id() -> str:
-    return "p_" + "".join(secrets.choice(CROCKFORD) for _ in range(8))

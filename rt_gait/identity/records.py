@@ -108,12 +108,21 @@ def clean_source(source: str) -> str:
 
 def new_subject_id() -> str:
     """Return a pseudonym such as ``s_7Q2F9K3D``: 40 random bits, nothing of the person."""
-    return "s_" + "".join(secrets.choice(CROCKFORD) for _ in range(8))
+    return f"s_{_random(8)}"
 
 
 def new_template_id() -> str:
     """Return an id of 80 random bits: galleries that were copied and grown apart can be merged."""
-    return "t_" + "".join(secrets.choice(CROCKFORD) for _ in range(16))
+    return f"t_{_random(16)}"
+
+
+def new_proposal_id() -> str:
+    """Return an id such as ``p_7Q2F9K3D``."""
+    return f"p_{_random(8)}"
+
+
+def _random(characters: int) -> str:
+    return "".join(secrets.choice(CROCKFORD) for _ in range(characters))
 
 
 def is_subject_id(text: str) -> bool:
@@ -129,6 +138,12 @@ def is_template_id(text: str) -> bool:
 def utc_now() -> str:
     """Return the time of day in UTC, ISO 8601 to the second."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def spread(vectors: FloatArray, most: int) -> FloatArray:
+    """Return at most so many of the vectors [K, D], evenly spread over them."""
+    kept = np.linspace(0, len(vectors) - 1, min(len(vectors), most)).round().astype(int)
+    return np.asarray(vectors[kept])
 
 
 def unit_vectors(vectors: npt.ArrayLike) -> FloatArray:

@@ -14,6 +14,7 @@ from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take
 from rt_gait.gait.walking import quality, swing
 from rt_gait.gait.windows import WindowShape, cut_windows
 from rt_gait.identity.matching import Templates, subject_scores
+from rt_gait.identity.records import spread
 from rt_gait.identity.searches import fused
 from rt_gait.types import FloatArray, Window
 
@@ -64,7 +65,7 @@ def world_of(takes: Sequence[Take]) -> World:
     held: dict[str, list[FloatArray]] = {}
     for take in takes:
         if take.kind == ENROL and len(take.vectors):
-            held.setdefault(str(take.subject), []).append(_spread(take.vectors))
+            held.setdefault(str(take.subject), []).append(spread(take.vectors, TEMPLATES_MOST))
     ids = tuple(sorted(held))
     vectors = np.concatenate([np.concatenate(held[i]) for i in ids])
     owners = np.repeat(np.arange(len(ids)), [sum(map(len, held[i])) for i in ids])
@@ -89,11 +90,6 @@ def told(figure: Figure) -> str:
     """Return a share in percent with its interval."""
     low, high = figure.interval
     return f"{100 * figure.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
-
-
-def _spread(vectors: FloatArray) -> FloatArray:
-    kept = np.linspace(0, len(vectors) - 1, min(len(vectors), TEMPLATES_MOST)).round().astype(int)
-    return np.asarray(vectors[kept])
 
 
 Rule = Callable[[Walk], FloatArray]
