@@ -35,8 +35,6 @@ class Feed:
     """Events to write first."""
     known: frozenset[str] = field(default=frozenset(), init=False)
     """Subjects recognised in its last frame."""
-    state: str | None = field(default=None, init=False)
-    """``online``, ``reconnecting``, ``offline`` or ``ended``, as last told."""
     over: bool = field(default=False, init=False)
     """Whether no frame will follow."""
     error: RtGaitError | None = field(default=None, init=False)

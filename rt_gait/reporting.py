@@ -69,7 +69,6 @@ class Reporter:
 
     def state(self, feed: Feed, state: str, detail: str | None = None) -> None:
         """Tell that a source is there, away, or over."""
-        feed.state = state
         self.emit(feed.builder.source_state(state, detail))
 
     def change(self, feed: Feed, state: str, detail: str | None) -> None:
@@ -91,7 +90,7 @@ class Reporter:
         Raises:
             OutputError: something cannot be written, of a recording.
         """
-        if feed.state is None:
+        if feed.builder.state is None:
             self.state(feed, "online")
         self._count(result.ended)
         self.emit(feed.builder.frame(result, age_secs=age_secs, also_on=self._also_on(feed)))

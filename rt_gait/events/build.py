@@ -70,8 +70,8 @@ class EventBuilder:
     """0, 1, 2, ...; shared by the builders of all sources of a run."""
     counters: Counters = field(default_factory=Counters, init=False)
     """Totals of the run; :meth:`frame` updates them."""
-    state: str = field(default="reconnecting", init=False)
-    """Of the source, as :meth:`source_state` told it last."""
+    state: str | None = field(default=None, init=False)
+    """Of the source, as :meth:`source_state` told it last; None before."""
     _told: dict[int, Told] = field(default_factory=dict, init=False, repr=False)
     _frame: dict[str, Any] = field(init=False, repr=False)
     _times: LiveTimes = field(default_factory=LiveTimes, init=False, repr=False)

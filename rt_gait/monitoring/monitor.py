@@ -69,7 +69,7 @@ class Watched:
     @property
     def state(self) -> str:
         """``online``, ``reconnecting``, ``offline`` or ``ended``."""
-        return self._builder.state
+        return self._builder.state or "reconnecting"
 
     def write(self, result: FrameResult) -> None:
         """Take in one frame."""
