@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +12,15 @@ from .batches import Windows
 STEPS = 30
 
 
-def embed(network: nn.Module, windows: Windows, chosen: Tensor, size: int = 256) -> Tensor:
-    """Unit vectors (N, D) of the first window of the sequences ``chosen`` (N,)."""
+def embed(
+    network: nn.Module,
+    windows: Windows,
+    chosen: Tensor,
+    of: Callable[[Tensor], Tensor] | None = None,
+    size: int = 256,
+) -> Tensor:
+    """What the network, or its method ``of``, makes of the first windows of ``chosen`` (N,)."""
+    of = of or network
     training = network.training
     network.eval()
     out = []
@@ -21,7 +30,7 @@ def embed(network: nn.Module, windows: Windows, chosen: Tensor, size: int = 256)
         pictures = windows.pictures[windows.index(part, zero, STEPS, one)]
         half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
         with torch.no_grad(), half:
-            out.append(network(pictures).float())
+            out.append(of(pictures).float())
     network.train(training)
     return torch.cat(out)
 

@@ -27,7 +27,7 @@ from .gait2d import PART_SIZE, PARTS, Gait2d
 from .gait3d import Gait3d
 from .losses import Classifier, cross_entropy, triplet
 from .norms import settle
-from .rank import STEPS, rank1
+from .rank import embed, rank1
 from .recipe import Recipe
 
 LOG_EVERY = 50
@@ -138,22 +138,10 @@ class Trainer:
 
 def mean_parts(network: Gait2d | Gait3d, windows: Windows, most: int = 12) -> Tensor:
     """(P, D, subjects) mean direction of the parts of everybody's first ``most`` sequences."""
-    device = windows.pictures.device
-    training = network.training
-    network.eval()
     means = []
     for own in windows.own[:, :most].split(32):
-        chosen = own.flatten()
-        begin, pace = (
-            torch.zeros(len(chosen), device=device),
-            torch.ones(len(chosen), device=device),
-        )
-        pictures = windows.pictures[windows.index(chosen, begin, STEPS, pace)]
-        half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-        with torch.no_grad(), half:
-            parts = functional.normalize(network.parts(pictures).float(), dim=2)
-        means.append(parts.unflatten(0, own.shape).mean(dim=1))
-    network.train(training)
+        parts = embed(network, windows, own.flatten(), network.parts)
+        means.append(functional.normalize(parts, dim=2).unflatten(0, own.shape).mean(dim=1))
     return functional.normalize(torch.cat(means), dim=2).permute(1, 2, 0)
 
 
