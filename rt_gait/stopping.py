@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from rt_gait.errors import ExitCode
 
@@ -42,12 +43,11 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
             os._exit(ExitCode.INTERRUPTED)
         stop.request()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = _set(dict.fromkeys((signal.SIGINT, signal.SIGTERM), handle))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _set(before)
 
 
 @contextmanager
@@ -72,9 +72,13 @@ def first_signal_interrupts() -> Iterator[Callable[[], None]]:
             no_more()
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    before = _set(dict.fromkeys(_SIGNALS, interrupt))
     try:
         yield no_more
     finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if came else handler)
+        _set(dict.fromkeys(_SIGNALS, signal.SIG_IGN) if came else before)
+
+
+def _set(handlers: Mapping[signal.Signals, Any]) -> dict[signal.Signals, Any]:
+    """Set what signals do; return what they did."""
+    return {number: signal.signal(number, handler) for number, handler in handlers.items()}
