@@ -5,11 +5,9 @@ Labels are names of sources and words of our own enumerations. Nothing here know
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from rt_gait import __version__
@@ -17,6 +15,7 @@ from rt_gait.events.counters import Counters
 from rt_gait.events.schema import SOURCE_STATES
 from rt_gait.monitoring.exposition import Family, exposition
 from rt_gait.monitoring.monitor import Monitor, Times, Watched
+from rt_gait.monitoring.process import is_told, open_files, resident_bytes
 from rt_gait.types import IdentityState
 
 _Sources: TypeAlias = list[tuple[Watched, Times]]
@@ -122,12 +121,10 @@ def _process(monitor: Monitor) -> Iterator[Family]:
     spent = Family("cpu_seconds_total", "counter", "Processor time", prefix="process_")
     spent.add(time.process_time())
     yield spent
-    here = Path("/proc/self")
-    if (here / "statm").exists():
+    if is_told():
         memory = Family("resident_memory_bytes", "gauge", "Memory in use", prefix="process_")
-        pages = int((here / "statm").read_text().split()[1])
-        memory.add(pages * os.sysconf("SC_PAGE_SIZE"))
+        memory.add(resident_bytes())
         yield memory
         files = Family("open_fds", "gauge", "Files and sockets open", prefix="process_")
-        files.add(sum(1 for _ in (here / "fd").iterdir()))
+        files.add(open_files())
         yield files

@@ -15,8 +15,9 @@ from live_run import new_pipeline
 from scripted import ScriptedDetector, read_time
 
 from rt_gait.bench.pipeline.crowd import draw_walker
-from rt_gait.bench.soak.watch import entries, rss_mb
+from rt_gait.bench.soak.watch import entries
 from rt_gait.gait.live import IN_FLIGHT
+from rt_gait.monitoring.process import resident_bytes
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 from rt_gait.track.sort import MOST_TRACKS
@@ -70,7 +71,7 @@ def test_s13_a_throng_before_a_dead_server(
             most, births = max(most, len(result.tracks)), births + len(result.started)
             if index % 75 == 30:
                 sizes.append(entries(pipeline))
-                rss.append(rss_mb())
+                rss.append(resident_bytes() / 1e6)
             limit = IN_FLIGHT * embedder.info.largest_batch + MOST_TRACKS
             assert embedder.pending <= limit, "windows pile up"
     finally:

@@ -24,10 +24,10 @@ from live_run import WALKERS, Diary, LiveRun, new_pipeline
 from paho.mqtt import client as paho
 from scripted import ScriptedDetector, ScriptedSource
 
-from rt_gait.bench.soak.watch import rss_mb
 from rt_gait.events import EventLog
 from rt_gait.events.rotation import Rotation, parts
 from rt_gait.events.spool import BATCH_EVENTS_MAX, Spool
+from rt_gait.monitoring.process import resident_bytes
 from rt_gait.publishing.address import parse_address
 from rt_gait.publishing.mqtt import Mqtt
 from rt_gait.publishing.publisher import Publisher
@@ -133,11 +133,11 @@ def test_r20_ten_thousand_events_survive_a_broker_that_is_away(
         mqtt = Mqtt(parse_address(made.url("site"), ("mqtt",)), timeout_secs=5)
         running = Running(log, mqtt, again=listening)
         try:
-            before = rss_mb()
+            before = resident_bytes() / 1e6
             writer.write(event(i) for i in range(10_000))
             until(lambda: bool(running.told))
             assert running.publisher.sent == 0
-            grown_mb = rss_mb() - before
+            grown_mb = resident_bytes() / 1e6 - before
             made.start()
             listener = Listener(made.port)
             back_secs = time.monotonic()

@@ -17,8 +17,8 @@ from rtsp_camera import RtspCamera
 from scripted import FRAME_HW, ScriptedDetector, frame
 from triton_server import seconds_until
 
-from rt_gait.bench.soak.watch import descriptors, rss_mb
 from rt_gait.errors import ExitCode, SourceLostError, SourceOpenError
+from rt_gait.monitoring.process import open_files, resident_bytes
 from rt_gait.types import Frame
 from rt_gait.video.live import BACKOFF_SECS, JITTER, LiveSource
 from rt_gait.video.source import BaseSource, Source, SourceInfo, open_source
@@ -44,10 +44,13 @@ def test_r1_a_slow_consumer_sees_the_present(tmp_path: Path, figures: Figures, s
         run = LiveRun(source, tmp_path / "e", pipeline=new_pipeline(detector), outputs=[diary])
         with run:
             time.sleep(2)
-            rss_before, begun_secs = rss_mb(), time.monotonic()
+            rss_before, begun_secs = resident_bytes() / 1e6, time.monotonic()
             del detector.ages_secs[:]
             time.sleep(secs)
-            grown_mb, lasted_secs = rss_mb() - rss_before, time.monotonic() - begun_secs
+            grown_mb, lasted_secs = (
+                resident_bytes() / 1e6 - rss_before,
+                time.monotonic() - begun_secs,
+            )
             seen = len(detector.ages_secs)
     ages_ms = 1000 * np.array(detector.ages_secs[:seen])
     counters = run.report.counters
@@ -103,7 +106,7 @@ def test_r4_killed_and_restarted(
             for _ in range(cycles + 1):
                 time.sleep(1)
                 seconds_until(lambda: threading.active_count() <= 4, at_most=10)
-                marks.append((threading.active_count(), descriptors(), rss_mb()))
+                marks.append((threading.active_count(), open_files(), resident_bytes() / 1e6))
                 killed_secs = time.monotonic()
                 camera.kill()
                 offline.append(run.when("reconnecting", since_secs=killed_secs) - killed_secs)

@@ -19,7 +19,6 @@ from jsonschema import Draft202012Validator
 from scripted import FRAME_HW, Person, ScriptedDetector, ScriptedSource, frame
 
 from rt_gait.assembly import Server
-from rt_gait.bench.soak.watch import rss_mb
 from rt_gait.config import Settings
 from rt_gait.detect.triton import TritonDetector
 from rt_gait.errors import ExitCode, ModelError
@@ -30,6 +29,7 @@ from rt_gait.identity.fusion import Identifier
 from rt_gait.identity.matching import Templates
 from rt_gait.identity.thresholds import Thresholds
 from rt_gait.lane import Lane
+from rt_gait.monitoring.process import resident_bytes
 from rt_gait.pipeline import Pipeline
 from rt_gait.reasons import WindowLoss
 from rt_gait.runner import Runner, RunReport
@@ -119,9 +119,9 @@ def test_r10_killed_and_relaunched(
         times["killed"] = time.monotonic()
         server.kill()
         time.sleep(away_secs / 4)
-        rss_before = rss_mb()
+        rss_before = resident_bytes() / 1e6
         time.sleep(away_secs * 3 / 4)
-        times["grown_mb"] = rss_mb() - rss_before
+        times["grown_mb"] = resident_bytes() / 1e6 - rss_before
         server.start()
         times["back"] = time.monotonic()
 

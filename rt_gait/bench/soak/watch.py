@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rt_gait.bench.soak.passers import filmed_secs
 from rt_gait.events.counters import Counters
+from rt_gait.monitoring.process import open_files, resident_bytes
 from rt_gait.types import FrameResult
 
 WARM_UP_SHARE = 0.2
@@ -68,9 +67,9 @@ class Watch:
         self.samples.append(
             Sample(
                 at_secs=now_secs - self._begun_secs,
-                rss_mb=rss_mb(),
+                rss_mb=resident_bytes() / 1e6,
                 threads=threading.active_count(),
-                descriptors=descriptors(),
+                descriptors=open_files(),
                 entries=sum(entries(table) for table in self.tables),
                 tracks=counters.tracks_live,
                 age_p95_ms=float(np.percentile(self._ages_ms, 95)),
@@ -113,14 +112,3 @@ def entries(holder: object) -> int:
         return sum(map(count, inside + [getattr(value, n) for n in slots if hasattr(value, n)]))
 
     return count(holder)
-
-
-def rss_mb() -> float:
-    """Return the resident memory of this process in MB (10^6 bytes)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def descriptors() -> int:
-    """Return how many files, sockets and pipes this process has open."""
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - pathlib opens one more
