@@ -21,7 +21,6 @@ import itertools
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +35,7 @@ from rt_gait.bench.load.answers import Answers
 from rt_gait.bench.load.bench import Timing, opened
 from rt_gait.bench.load.engine import Engine, Served, Target, inputs_of
 from rt_gait.bench.load.jobs import Begin, sleep_until
+from rt_gait.bench.local_server import local_server
 from rt_gait.errors import RtGaitError
 from rt_gait.gait.inputs import model_input
 from rt_gait.gait.live import LiveGaitEmbedder
@@ -43,8 +43,6 @@ from rt_gait.gait.triton import TritonGaitEmbedder, connect
 from rt_gait.serving.endpoint import Endpoint
 from rt_gait.serving.onnx import usable_cpus
 from rt_gait.serving.repository import default_models_dir
-from rt_gait.serving.server.install import default_venv, ensure_installed
-from rt_gait.serving.server.process import Ports, TritonServer
 from rt_gait.types import Window
 
 WAYS = ("naive", "file", "live")
@@ -166,16 +164,13 @@ def server(asked: argparse.Namespace) -> Iterator[str]:
     if asked.triton is not None:
         yield asked.triton
         return
-    venv = asked.venv or default_venv()
-    ensure_installed(venv, tell=lambda line: print(line, file=sys.stderr))
-    with tempfile.TemporaryDirectory() as folder:
-        models = Path(folder) / "models"
-        models.mkdir()
+
+    def write_models(models: Path) -> None:
         for name in asked.models:
             (models / name).symlink_to((asked.models_dir / name).absolute())
-        log = Path(folder) / "triton.log"
-        with TritonServer(models, venv=venv, ports=Ports.free(), log=log) as started:
-            yield started.address
+
+    with local_server(write_models, asked.venv) as (started, _):
+        yield started.address
 
 
 def main(argv: Sequence[str] | None = None) -> int:
