@@ -33,6 +33,11 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+def why(error: object) -> str:
+    """Return what an error of the system or a library says, or what it is if it says nothing."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 class RtGaitError(Exception):
     """Base of every error a user can cause or meet."""
 

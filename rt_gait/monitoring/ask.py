@@ -6,6 +6,7 @@ import http.client
 import json
 from typing import Any
 
+from rt_gait.errors import why
 from rt_gait.monitoring.address import Address
 
 _LIMIT_SECS = 3.0
@@ -28,8 +29,7 @@ def ask(address: Address, path: str, *, token: str | None = None) -> tuple[bool,
         response = connection.getresponse()
         status, body = response.status, response.read(_MAX_BYTES)
     except (OSError, UnicodeError, http.client.HTTPException) as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return False, f"no answer from {target} ({why}); was rt-gait started with --metrics?"
+        return False, f"no answer from {target} ({why(error)}); was rt-gait started with --metrics?"
     finally:
         connection.close()
     return status == 200, _reason(status, body)

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
-from rt_gait.errors import UsageError
+from rt_gait.errors import UsageError, why
 from rt_gait.events.schema import SOURCE_STATE, Event
 from rt_gait.publishing.address import Address
 from rt_gait.publishing.publisher import DeliveryError
@@ -68,8 +68,8 @@ class Mqtt:
             self._confirm(sent)
         except (OSError, ssl.SSLError, ValueError, RuntimeError) as error:
             self._drop()
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise DeliveryError(f"{self._address.shown} does not take events ({why})") from None
+            told = f"{self._address.shown} does not take events ({why(error)})"
+            raise DeliveryError(told) from None
         except DeliveryError:
             self._drop()
             raise
