@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from rt_gait.errors import UsageError
+from rt_gait.serving.endpoint import is_loopback
 
 ADDRESS_VARIABLE = "RT_GAIT_METRICS"
 TOKEN_VARIABLE = "RT_GAIT_METRICS_TOKEN"  # noqa: S105 - where it is, not what
@@ -24,9 +25,8 @@ class Address:
 
     @property
     def loopback(self) -> bool:
-        """Whether this machine alone reaches it; a name but ``localhost`` is taken for others'."""
-        ip = self._ip
-        return self.host == "localhost" or (ip is not None and ip.is_loopback)
+        """Whether this machine alone reaches it."""
+        return is_loopback(self.host)
 
     @property
     def ipv6(self) -> bool:
@@ -36,17 +36,13 @@ class Address:
     @property
     def from_here(self) -> Address:
         """Where this machine reaches what listens there: nothing connects to 0.0.0.0."""
-        ip = self._ip
-        if ip is None or not ip.is_unspecified:
+        try:
+            everywhere = ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            everywhere = False
+        if not everywhere:
             return self
         return Address("::1" if self.ipv6 else "127.0.0.1", self.port)
-
-    @property
-    def _ip(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-        try:
-            return ipaddress.ip_address(self.host)
-        except ValueError:
-            return None
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if self.ipv6 else f"{self.host}:{self.port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,14 @@ class Endpoint:
             raise UsageError(
                 f"cannot read the certificates ({error.strerror}): {self.ca}"
             ) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether this machine alone reaches a host; a name but ``localhost`` is others'."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def token_from_environment() -> str | None:

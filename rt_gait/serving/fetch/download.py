@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import ipaddress
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import SplitResult, urlsplit
 
-from rt_gait.errors import ModelError, UsageError
+from rt_gait.errors import ModelError, UsageError, why
 from rt_gait.redaction import has_login
+from rt_gait.serving.endpoint import is_loopback
 
 BYTES_MAX = 200_000_000
 """Of a download, and of what is unpacked of it; the largest committed model has 11 MB."""
@@ -51,7 +51,7 @@ def check_url(url: str, *, pinned: bool) -> SplitResult:
         return parts
     if parts.scheme != "http":
         raise UsageError(f"expected an https address or a path, not {parts.scheme}: {host}")
-    if not pinned and not _is_loopback(host):
+    if not pinned and not is_loopback(host):
         raise UsageError(
             f"http can be changed on its way: give https, or --sha256 of the file: {host}"
         )
@@ -122,13 +122,5 @@ class _HttpsAlone(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, *rest)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _why(error: Exception) -> str:
-    reason = getattr(error, "reason", error)
-    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return why(getattr(error, "reason", error))
