@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import stand_ins
 import triton_server
+from certificates import own_certificate
 
 from rt_gait.assembly import Server
 from rt_gait.config import Settings
@@ -173,16 +173,7 @@ def test_a_model_that_the_server_lacks_is_refused(
 
 
 def test_tls_to_a_real_server(models: Path, tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed: no certificate can be made")
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    key, certificate = own_certificate(tmp_path)
     options = [
         "--grpc-use-ssl=true", f"--grpc-server-cert={certificate}", f"--grpc-server-key={key}"
     ]  # fmt: skip
