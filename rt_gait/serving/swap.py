@@ -7,6 +7,8 @@ import errno
 import os
 from pathlib import Path
 
+from rt_gait.errors import OutputError
+
 _HERE, _EXCHANGE = -100, 2
 """``AT_FDCWD`` and ``RENAME_EXCHANGE`` of Linux, renameat2(2)."""
 
@@ -22,17 +24,35 @@ def staging_place(out: Path) -> Path:
     return beside if same and os.access(beside, os.W_OK) else out
 
 
+def check_replaceable(folder: Path, *, overwrite: bool) -> None:
+    """Check that a model may be put there.
+
+    Raises:
+        OutputError: a model is there and was not to be replaced, or something that is none.
+    """
+    if folder.exists() and not overwrite:
+        raise OutputError(f"a model has this name; pass --overwrite to replace it: {folder}")
+    if folder.exists() and not (folder / "config.pbtxt").is_file():
+        raise OutputError(f"this is not a model and will not be replaced: {folder}")
+
+
 def put_in_place(new: Path, target: Path) -> None:
     """Move a folder to ``target``; what was there is then at ``new``.
 
     The two change places in one step. A filesystem that cannot do that, such as NFS, has a moment
-    with neither; the old one is then beside ``new``, called ``old``.
+    with neither: the old one is then beside ``new``, called ``.replaced``, and comes back if the
+    new one cannot be moved.
     """
     if not target.exists():
         new.rename(target)
     elif not _exchanged(new, target):
-        target.rename(new.with_name("old"))
-        new.rename(target)
+        old = new.with_name(".replaced")
+        target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
 
 
 def _exchanged(one: Path, other: Path) -> bool:

@@ -23,9 +23,9 @@ from rt_gait.serving.repository import (
     load_info,
     sha256,
 )
-from rt_gait.serving.swap import put_in_place, staging_place
+from rt_gait.serving.swap import check_replaceable, put_in_place, staging_place
 
-from .archive import CONFIG, NETWORK, README, ModelFiles, read_model
+from .archive import NETWORK, README, ModelFiles, read_model
 from .download import BYTES_MAX, download, is_url
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -127,11 +127,7 @@ def _check_place(models_dir: Path, name: str, *, overwrite: bool) -> None:
             f"a model's name is up to 128 letters, digits, '.', '_' and '-', and starts with "
             f"none of the last two, not {name[:100]!r}; give one with --name"
         )
-    folder = models_dir / name
-    if folder.exists() and not overwrite:
-        raise OutputError(f"a model has this name; pass --overwrite to replace it: {folder}")
-    if folder.exists() and not (folder / CONFIG).is_file():
-        raise OutputError(f"this is not a model and will not be replaced: {folder}")
+    check_replaceable(models_dir / name, overwrite=overwrite)
 
 
 def _described(config: Any, folder: Path) -> ModelInfo:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from rt_gait.outputs.output import check_folder
 from rt_gait.serving.check import check_model
 from rt_gait.serving.description import ModelDescription, write_config
 from rt_gait.serving.repository import TensorSpec, load_info
+from rt_gait.serving.swap import check_replaceable, put_in_place
 
 from .architectures import ARCHITECTURES
 from .checkpoint import network, read_checkpoint
@@ -62,13 +61,15 @@ def import_checkpoint(
     try:
         graph = to_onnx(deployed, frames)
         largest = difference(deployed, graph, frames)
-        with _staged(models_dir, name) as staging:
+        with tempfile.TemporaryDirectory(dir=models_dir, prefix=".importing-") as made:
+            staging = Path(made)
             size = graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value
             write_config(staging, _description(name, arch, checkpoint, frames, size))
             path = staging / name / "1" / "model.onnx"
             path.parent.mkdir()
             path.write_bytes(graph.SerializeToString())
             check_model(load_info(staging, name))
+            put_in_place(staging / name, models_dir / name)
     except OSError as error:
         raise OutputError(f"cannot write the model ({error.strerror}): {models_dir}") from error
     weights = sum(p.numel() for p in built.parameters())
@@ -84,28 +85,7 @@ def _check_place(models_dir: Path, name: str, *, overwrite: bool) -> None:
     if not models_dir.is_dir():
         raise OutputError(f"the models folder does not exist; make it first: {models_dir}")
     check_folder(models_dir, overwrite=True)
-    folder = models_dir / name
-    if folder.exists() and not overwrite:
-        raise OutputError(f"a model has this name; pass --overwrite to replace it: {folder}")
-    if folder.exists() and not (folder / "config.pbtxt").is_file():
-        raise OutputError(f"this is not a model and will not be replaced: {folder}")
-
-
-@contextmanager
-def _staged(models_dir: Path, name: str) -> Iterator[Path]:
-    """A folder beside the models; what stands there under ``name`` at the end becomes a model."""
-    with tempfile.TemporaryDirectory(dir=models_dir, prefix=".importing-") as made:
-        staging = Path(made)
-        yield staging
-        place, replaced = models_dir / name, staging / ".replaced"
-        if place.exists():
-            place.rename(replaced)
-        try:
-            (staging / name).rename(place)
-        except OSError:
-            if replaced.exists():
-                replaced.rename(place)
-            raise
+    check_replaceable(models_dir / name, overwrite=overwrite)
 
 
 def _description(

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from certificates import own_certificate
 from click.testing import Result
 from typer.testing import CliRunner
 
 from rt_gait.cli.app import app
 from rt_gait.errors import ModelError, OutputError, RtGaitError, UsageError
+from rt_gait.serving import swap
 from rt_gait.serving.fetch import archive, download
 from rt_gait.serving.fetch.archive import read_model
 from rt_gait.serving.fetch.download import check_url
@@ -391,16 +393,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def secure_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """One whose certificate is trusted."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed: no certificate can be made")
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    key, certificate = own_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -418,6 +411,18 @@ def test_from_a_server_with_the_hash_that_was_given(place: Place, site: Site) ->
     assert digest in said.stdout
     text = (place.models / "gei" / "config.pbtxt").read_text()
     assert f"# Fetched from {site.url.removeprefix('http://')}; its terms apply." in text
+
+
+def test_without_an_exchange_the_old_model_comes_back_when_the_new_one_cannot_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "_exchanged", lambda _one, _other: False)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "precious").touch()
+    with pytest.raises(FileNotFoundError):
+        swap.put_in_place(tmp_path / "none", tmp_path / "old")
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old" / "precious").exists()
 
 
 def test_a_server_that_gives_another_file(place: Place, site: Site) -> None:
