@@ -20,6 +20,21 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def session_options() -> Any:
+    """Return how ONNX Runtime runs a network here."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cpus()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Idle threads that spin take the processors away from the other stages.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Sums of int8 products overflow on x86 processors without VNNI, unless weights are widened.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
 class OnnxModel:
     """One loaded network: arrays in, arrays out, in the order of its outputs.
 
@@ -43,14 +58,7 @@ class OnnxModel:
             )
         if not path.is_file():
             raise ModelError(f"there is no model file; expected {path}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = usable_cpus()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Idle threads that spin take the processors away from the other stages.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Sums of int8 products overflow on x86 processors without VNNI, unless weights are widened.
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        options = session_options()
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         providers = [p for p in wanted if p in onnxruntime.get_available_providers()]
         try:

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
-from onnxruntime import InferenceSession, SessionOptions
+from onnxruntime import InferenceSession
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -36,6 +36,8 @@ from onnxruntime.quantization import (
     QuantType,
     create_calibrator,
 )
+
+from rt_gait.serving.onnx import session_options
 
 from .calibration import UInt8
 
@@ -144,10 +146,8 @@ def tolerant(model: onnx.ModelProto, found: dict[str, Any], checks: UInt8) -> li
 
 def embeddings(model: onnx.ModelProto, windows: UInt8) -> Floats:
     """What a model makes of windows (N, 30, 64, 44): unit vectors (N, D)."""
-    options = SessionOptions()
-    options.add_session_config_entry("session.x64quantprecision", "1")  # as in serving/onnx.py
     session = InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
     name = model.graph.input[0].name
     return np.concatenate([session.run(None, {name: part})[0] for part in _batches(windows)])
