@@ -56,7 +56,7 @@ def test_a_connection_that_is_lost_leaves_nothing_in_memory(figures: Figures) ->
     """Not even until the garbage collector comes round: a capture is a megabyte or two."""
 
     def captures() -> int:
-        return sum(isinstance(one, NetworkStream) for one in gc.get_objects())
+        return sum(type(one) is NetworkStream for one in gc.get_objects())
 
     gc.collect()
     gc.disable()
