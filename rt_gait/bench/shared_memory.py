@@ -4,9 +4,8 @@
 
 A window of silhouettes (84 kB) to gait2d and a frame (.9 MB) to person_seg, one request at a time:
 
-    grpc     as rt-gait has it: tensors travel in the messages
-    input    the input lies in a region that the server knows
-    both     the outputs too; they are copied out, since the next request uses the region again
+    message  tensors travel in the messages
+    shared   they lie in a region that the server knows, as rt-gait has it for segmenters
 
 ``nothing`` is a model with the same tensors that computes nothing: what is left is the way there
 and back. The ways take turns of some requests; figures are medians over all requests (latency,
@@ -21,20 +20,18 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rt_gait.bench.local_server import BACKENDS, local_server, processor_secs
-from rt_gait.bench.wire import Region, by_region, region
 from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.serving.call import Arrays
 from rt_gait.serving.onnx import usable_cpus
 from rt_gait.serving.repository import ModelInfo, default_models_dir, load_info
+from rt_gait.serving.served import ServedModels
 from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 
@@ -69,35 +66,14 @@ def write_models(folder: Path, infos: Sequence[ModelInfo]) -> None:
         (folder / name / "config.pbtxt").write_text(_CONFIG.format(name=name, tensors=tensors))
 
 
-def open_ways(
-    held: ExitStack, server: TritonServer, client: TritonClient, info: ModelInfo
-) -> dict[str, Ask]:
-    """Return the ways of asking a model; their regions are given up with ``held``."""
-    source = held.enter_context(region(server, info.inputs))
-    target = held.enter_context(region(server, info.outputs))
-    return {
-        "grpc": partial(_by_message, client, info),
-        "input": partial(_by_region, client, info, source, None),
-        "both": partial(_by_region, client, info, source, target),
-    }
+def open_ways(client: TritonClient, info: ModelInfo) -> dict[str, Ask]:
+    """Return the ways of asking a model."""
 
+    def asking(*, share: bool) -> Ask:
+        served = ServedModels(client, [info], share=share)
+        return lambda item: served.send(info, item, timeout_secs=_DEADLINE_SECS).outputs()
 
-def _by_message(client: TritonClient, info: ModelInfo, item: Any) -> Arrays:
-    names = [spec.name for spec in info.outputs]
-    request = client.request(info.name, {info.inputs[0].name: item}, names)
-    return client.infer_now(info.name, request, timeout_secs=_DEADLINE_SECS).arrays()
-
-
-def _by_region(
-    client: TritonClient, info: ModelInfo, source: Region, target: Region | None, item: Any
-) -> Arrays:
-    source.arrays[0][:] = item
-    request = by_region(info, source, target)
-    call = client.infer_now(info.name, request, timeout_secs=_DEADLINE_SECS)
-    if target is None:
-        return call.arrays()
-    call.reply()
-    return [array.copy() for array in target.arrays]
+    return {"message": asking(share=False), "shared": asking(share=True)}
 
 
 def measure(
@@ -144,9 +120,8 @@ def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
             spec = info.inputs[0]
             item = np.random.default_rng(0).integers(0, 256, (1, *spec.dims), np.uint8)
             for model in (info, replace(info, name=_NOTHING + info.name)):
-                with ExitStack() as held:
-                    ways = open_ways(held, server, client, model)
-                    told = measure(server, ways, item, requests=asked.requests, turns=asked.turns)
+                ways = open_ways(client, model)
+                told = measure(server, ways, item, requests=asked.requests, turns=asked.turns)
                 rows += [
                     {"model": model.name, "input_bytes": item.nbytes, "way": way, **figures}
                     for way, figures in told.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from rt_gait.serving.endpoint import TOKEN_VARIABLE
 
 _PASSING = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL", "ABORTED")
 """Failures that may be gone the next time. INTERNAL is a crashed backend, which Triton restarts."""
+_REGION_LOST = "Unable to find shared memory region"
+"""What a server says that was started anew: the next request makes another."""
 _KINDS = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64"
 NUMPY_TYPES = {kind.upper().replace("FLOAT", "FP"): np.dtype(kind) for kind in _KINDS.split()}
 """Triton's names of the types that it sends."""
@@ -64,8 +67,11 @@ class Call:
         except grpc.RpcError as error:
             raise self._explained(error) from None
 
-    def arrays(self) -> Arrays:
+    def arrays(self, contents: Sequence[Any] | None = None) -> Arrays:
         """Wait for the outputs of an inference, in the order they were asked for.
+
+        Args:
+            contents: Where each is; in the message without.
 
         Raises:
             ServerError: the server is away, overloaded or too slow.
@@ -73,9 +79,10 @@ class Call:
         """
         reply = self.reply()
         try:
+            raws = reply.raw_output_contents if contents is None else contents
             return [
                 np.frombuffer(raw, NUMPY_TYPES[out.datatype]).reshape(tuple(out.shape))
-                for out, raw in zip(reply.outputs, reply.raw_output_contents, strict=True)
+                for out, raw in zip(reply.outputs, raws, strict=True)
             ]
         except (KeyError, ValueError) as error:
             raise ModelError(
@@ -89,7 +96,7 @@ class Call:
     def _explained(self, error: Any) -> ModelError:
         code = error.code().name
         said = " ".join(str(error.details() or code).split())[:300]
-        if code in _PASSING:
+        if code in _PASSING or said.startswith(_REGION_LOST):
             return ServerError(f"{said}: {self._url}", slow=code == "DEADLINE_EXCEEDED")
         if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
             advice = f"set {TOKEN_VARIABLE} to a token the server accepts"

@@ -34,15 +34,16 @@ class Endpoint:
                 f"a Triton server is named as HOST:PORT, its gRPC port (usually 8001), "
                 f"not {self.address!r}"
             )
-        if (
-            self.token
-            and not self.tls
-            and host.strip("[]") not in ("localhost", "127.0.0.1", "::1")
-        ):
+        if self.token and not self.tls and not self.is_local:
             raise UsageError(
                 f"the token in {TOKEN_VARIABLE} would cross the network unencrypted; "
                 "add --triton-tls"
             )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine reaches it."""
+        return is_loopback(self.address.rpartition(":")[0].strip("[]"))
 
     @property
     def url(self) -> str:

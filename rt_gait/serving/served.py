@@ -17,6 +17,7 @@ import numpy.typing as npt
 from rt_gait.errors import ModelError, ServerError, StopRequested
 from rt_gait.serving.call import Arrays, Call
 from rt_gait.serving.probe import Probe
+from rt_gait.serving.region import Region, Sharing
 from rt_gait.serving.repository import ModelInfo, TensorSpec
 from rt_gait.serving.triton import TritonClient
 
@@ -59,6 +60,8 @@ class ServedModels:
         client: The connection.
         models: What they should be.
         stopped: Whether the run is to end: long waits then do.
+        share: Whether tensors go through shared memory where the server is on this machine: for
+            large ones, of somebody who takes one answer before the next request.
 
     Raises:
         ModelError: the server has other models than those, or none of that name.
@@ -71,9 +74,11 @@ class ServedModels:
         models: Sequence[ModelInfo],
         *,
         stopped: Callable[[], bool] = lambda: False,
+        share: bool = False,
     ) -> None:
         self._client = client
         self._stopped = stopped
+        self._sharing = Sharing(client) if share and client.endpoint.is_local else None
         self.models = self._ask(models, 10 * ASK_SECS).agreed()
         """With the largest batch that both sides allow."""
 
@@ -83,7 +88,9 @@ class ServedModels:
 
     def prepare(self, info: ModelInfo, batch: npt.NDArray[Any]) -> Prepared:
         """Make a batch [N, ...] for a model's only input ready to be sent, once or many times."""
-        return Prepared(self._client, info, batch)
+        sharing = self._sharing
+        region = None if sharing is None else sharing.room(info, len(batch))
+        return Prepared(self._client, info, batch, region)
 
     def insist(
         self, info: ModelInfo, batch: npt.NDArray[Any], first: Pending | None = None
@@ -146,8 +153,18 @@ class ServedModels:
 class Prepared:
     """A batch as it travels."""
 
-    def __init__(self, client: TritonClient, info: ModelInfo, batch: npt.NDArray[Any]) -> None:
+    def __init__(
+        self,
+        client: TritonClient,
+        info: ModelInfo,
+        batch: npt.NDArray[Any],
+        region: Region | None = None,
+    ) -> None:
         self._client, self._info, self._count = client, info, len(batch)
+        self._region = region
+        if region is not None:
+            self._request = client.request_in(region, info, batch)
+            return
         outputs = [spec.name for spec in info.outputs]
         self._request = client.request(info.name, {info.inputs[0].name: batch}, outputs)
 
@@ -163,14 +180,17 @@ class Prepared:
         return self._pending(call).outputs()
 
     def _pending(self, call: Call) -> Pending:
-        return Pending(call, self._info, self._count, self._client.endpoint.url)
+        return Pending(call, self._info, self._count, self._client.endpoint.url, self._region)
 
 
 class Pending:
     """A batch on its way."""
 
-    def __init__(self, call: Call, info: ModelInfo, count: int, url: str) -> None:
+    def __init__(
+        self, call: Call, info: ModelInfo, count: int, url: str, region: Region | None = None
+    ) -> None:
         self._call, self._info, self._count, self._url = call, info, count, url
+        self._region = region
 
     @property
     def done(self) -> bool:
@@ -193,7 +213,11 @@ class Pending:
             ModelError: it refuses, or another network answered.
         """
         info = self._info
-        arrays, version = self._call.arrays(), self._call.version()
+        region = self._region
+        arrays = self._call.arrays(None if region is None else region.outputs(info, self._count))
+        version = self._call.version()
+        if region is not None:
+            region.in_use = False
         if version != str(info.version):
             raise ModelError(
                 f"version {version} of model {info.name!r} answers, and {info.folder} has version "

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rt_gait.errors import ModelError
 from rt_gait.serving.call import NUMPY_TYPES, Call
 from rt_gait.serving.endpoint import Endpoint
+from rt_gait.serving.region import Region
+from rt_gait.serving.repository import ModelInfo
 
 _RECONNECT_MS = (100, 1000)
 """gRPC tries again after so long; its own two minutes would sleep through a server's return."""
+_SHARE_SECS = 0.25
+"""For the server to map a region; without one there are messages."""
 _LARGEST_MESSAGE = 2**31 - 1
 _INFER = "/inference.GRPCInferenceService/ModelInfer"
 
@@ -72,6 +78,19 @@ class TritonClient:
             request.raw_input_contents.append(np.ascontiguousarray(array).tobytes())
         for name in outputs:
             request.outputs.add(name=name)
+        return bytes(request.SerializeToString())
+
+    def request_in(self, region: Region, info: ModelInfo, batch: npt.NDArray[Any]) -> bytes:
+        """Return a batch for a model's only input that lies, as its answer will, in a region."""
+        from tritonclient.grpc import service_pb2
+
+        request = service_pb2.ModelInferRequest(model_name=info.name)
+        (spec,) = info.inputs
+        region.write(spec.name, batch)
+        tensor = request.inputs.add(name=spec.name, datatype=_datatype(batch), shape=batch.shape)
+        region.place(tensor, spec, len(batch))
+        for spec in info.outputs:
+            region.place(request.outputs.add(name=spec.name), spec, len(batch))
         return bytes(request.SerializeToString())
 
     def infer(self, model: str, request: bytes, *, timeout_secs: float) -> Call:
@@ -156,6 +175,28 @@ class TritonClient:
             "queue_ns": told.inference_stats.queue.ns,
             "compute_ns": told.inference_stats.compute_infer.ns,
         }
+
+    def share(self, region: Region) -> None:
+        """Let the server use a region, which it maps before it answers.
+
+        Raises:
+            ServerError: it cannot open it, as on another machine, or there is no answer in time.
+            ModelError: it refuses.
+        """
+        from tritonclient.grpc import service_pb2
+
+        request = service_pb2.SystemSharedMemoryRegisterRequest(
+            name=region.name, key=f"/{region.name}", offset=0, byte_size=region.size_bytes
+        )
+        self._call(self._stub.SystemSharedMemoryRegister, request, "", _SHARE_SECS).reply()
+
+    def unshare(self, region: Region) -> None:
+        """Let the server forget a region, if it is there to be told."""
+        from tritonclient.grpc import service_pb2
+
+        request = service_pb2.SystemSharedMemoryUnregisterRequest(name=region.name)
+        with suppress(ModelError, ValueError):  # ValueError: the connection was closed before
+            self._call(self._stub.SystemSharedMemoryUnregister, request, "", _SHARE_SECS).reply()
 
     def close(self) -> None:
         """End the connection."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,36 +11,19 @@ import stand_ins
 from triton_server import VENV
 
 from rt_gait.bench.shared_memory import main, open_ways
-from rt_gait.bench.wire import region
 from rt_gait.gait.embedder import gait_model_info
 from rt_gait.serving.server.install import wheel_folder
-from rt_gait.serving.server.process import TritonServer
 from rt_gait.serving.triton import TritonClient
 
 
-def test_all_ways_answer_the_same(
-    triton: TritonServer, triton_client: TritonClient, triton_models: Path
-) -> None:
-    info = gait_model_info(triton_models, "whole")
-    with ExitStack() as held:
-        ways = open_ways(held, triton, triton_client, info)
-        for seed in (1, 2):
-            item = np.random.default_rng(seed).integers(0, 256, (1, 30, 64, 44), np.uint8)
-            (wanted,) = ways["grpc"](item)
-            assert np.abs(wanted).max() > 0
-            for way in ("input", "both"):
-                (answer,) = ways[way](item)
-                np.testing.assert_array_equal(answer, wanted)
-
-
-def test_a_region_is_there_for_as_long_as_it_is_used(
-    triton: TritonServer, triton_models: Path
-) -> None:
-    info = gait_model_info(triton_models, "whole")
-    with region(triton, info.inputs) as made:
-        path = Path("/dev/shm", made.name)
-        assert path.stat().st_size >= 30 * 64 * 44
-    assert not path.exists()
+def test_all_ways_answer_the_same(triton_client: TritonClient, triton_models: Path) -> None:
+    ways = open_ways(triton_client, gait_model_info(triton_models, "whole"))
+    for seed in (1, 2):
+        item = np.random.default_rng(seed).integers(0, 256, (1, 30, 64, 44), np.uint8)
+        (wanted,) = ways["message"](item)
+        (answer,) = ways["shared"](item)
+        assert np.abs(wanted).max() > 0
+        np.testing.assert_array_equal(answer, wanted)
 
 
 @pytest.mark.skipif(wheel_folder(VENV) is None, reason="Triton is not installed here")
@@ -51,7 +33,7 @@ def test_every_way_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main([*arguments, "--requests", "2", "--turns", "2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     told = [(row["model"], row["way"]) for row in rows]
-    ways = ("grpc", "input", "both")
+    ways = ("message", "shared")
     assert told == [(model, way) for model in ("whole", "nothing_whole") for way in ways]
     for row in rows:
         assert row["input_bytes"] == 30 * 64 * 44
