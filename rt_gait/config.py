@@ -105,6 +105,10 @@ class Settings(BaseSettings):
         None, description="Where metrics and health are told over HTTP, :PORT or HOST:PORT"
     )
 
+    preview: str | None = Field(
+        None, description="Where a browser sees the annotated pictures, :PORT or HOST:PORT"
+    )
+
     @field_validator("source", mode="before")
     @classmethod
     def _named(cls, given: Any) -> Any:

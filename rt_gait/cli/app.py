@@ -27,6 +27,7 @@ from rt_gait.cli.options import (
     Metrics,
     Model,
     Overwrite,
+    Preview,
     Triton,
     TritonCa,
     TritonTls,
@@ -108,6 +109,7 @@ def run(
         option("--anonymize", text="Show people as blur or silhouette", panel=OUT),
     ] = None,
     metrics: Metrics = None,
+    preview: Preview = None,
     energy_log: EnergyLog = None,
     energy_meter: EnergyMeter = None,
     show: Annotated[

@@ -22,14 +22,20 @@ def health(
 ) -> None:
     """Ask a run with --metrics whether it is well: exit code 0 if so, else 1 and the reason."""
     from rt_gait.errors import UsageError
-    from rt_gait.monitoring.address import ADDRESS_VARIABLE, parse_address, token_from_environment
+    from rt_gait.listening.address import (
+        METRICS,
+        address_variable,
+        parse_address,
+        token_from_environment,
+    )
     from rt_gait.monitoring.ask import ask
 
-    given = where or os.environ.get(ADDRESS_VARIABLE)
+    variable = address_variable(METRICS)
+    given = where or os.environ.get(variable)
     if not given:
-        raise UsageError(f"give the address of --metrics, such as :9464, or set {ADDRESS_VARIABLE}")
+        raise UsageError(f"give the address of --metrics, such as :9464, or set {variable}")
     address = parse_address(given.removeprefix("http://").removesuffix("/"))
     path, word = ("/healthz", "alive") if live else ("/readyz", "ready")
-    well, reason = ask(address, path, token=token_from_environment())
+    well, reason = ask(address, path, token=token_from_environment(METRICS))
     typer.echo(word if well else f"not {word}: {reason}")
     raise typer.Exit(0 if well else UNWELL)

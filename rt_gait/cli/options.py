@@ -60,6 +60,12 @@ Metrics = Annotated[
     str | None,
     option("--metrics", text="Prometheus metrics and health, such as :9464 (loopback)", panel=OUT),
 ]
+Preview = Annotated[
+    str | None,
+    option(
+        "--preview", text="Annotated pictures for a browser, such as :8080 (loopback)", panel=OUT
+    ),
+]
 EnergyLog = Annotated[
     Path | None, option("--energy-log", text="Energy samples, JSON Lines", panel=OUT)
 ]

@@ -10,6 +10,7 @@ from rt_gait.errors import UsageError
 from rt_gait.events.rotation import Rotation
 from rt_gait.outputs.mot import MotFile
 from rt_gait.outputs.output import Output, check_file, check_folder
+from rt_gait.outputs.preview import Preview
 from rt_gait.outputs.screen import Painter, Recording, Window, has_display
 from rt_gait.outputs.silhouettes import SilhouetteDump
 
@@ -121,6 +122,8 @@ def _outputs(
     if settings.show if settings.show is not None else live and has_display():
         title = "rt-gait" if name is None else f"rt-gait: {name}"
         yield Window(title, painter, on_quit=on_quit, closing_quits=not live)
+    if settings.preview is not None:
+        yield Preview(painter)
     if settings.save is not None:
         yield Recording(of_source(settings.save, name), painter)
     if settings.mot is not None:

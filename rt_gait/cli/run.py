@@ -38,8 +38,8 @@ from rt_gait.video.source import Source, open_source
 
 _NOT_IN_EVENTS = {
     "save", "events", "mot", "dump_silhouettes", "energy_log", "energy_meter", "show", "overwrite",
-    "learn", "metrics", "wait_triton", "triton_tls", "triton_ca", "rotate_mb", "rotate_hours",
-    "anonymize",
+    "learn", "metrics", "preview", "wait_triton", "triton_tls", "triton_ca", "rotate_mb",
+    "rotate_hours", "anonymize",
 }  # fmt: skip
 """Settings that results do not depend on."""
 
@@ -127,6 +127,7 @@ def _run(
 ) -> RunReport:
     live = sources[0].info.live
     feeds = _feeds(settings, assembled, sources, stop)
+    watch.show(feeds)
     for feed in feeds:
         if settings.learn:
             feed.outputs.append(open_learner(settings, assembled, feed.name, tell_warning))

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from rt_gait.errors import why
-from rt_gait.monitoring.address import Address
+from rt_gait.listening.address import Address
 
 _LIMIT_SECS = 3.0
 _MAX_BYTES = 64 * 1024

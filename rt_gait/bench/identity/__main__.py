@@ -3,8 +3,9 @@
     python -m rt_gait.training.filmed --people 240 --out takes.npz
     python -m rt_gait.bench.identity takes.npz --cohort 100
 
-The first ``--cohort`` people are strangers to calibrate with, as those that come with rt-gait are;
-the others are enrolled, walk, and are strangers in turn.
+The first ``--cohort`` people are strangers to calibrate with; the others are enrolled, walk, and
+are strangers in turn. With ``--shipped`` the strangers that come with rt-gait calibrate, as
+``rt-gait calibrate --walkers`` does, and the cohort only normalises scores.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from rt_gait.bench.identity.scores import (
 )
 from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.evaluation.open_set import open_set
-from rt_gait.evaluation.takes import OTHER_DAY, SAME_DAY, embedded, read_takes
+from rt_gait.evaluation.strangers import STRANGERS
+from rt_gait.evaluation.takes import OTHER_DAY, SAME_DAY, Take, embedded, read_takes
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.walking import LEAST_SWING
 from rt_gait.serving.repository import default_models_dir
@@ -61,14 +63,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rt_gait.bench.identity", description=__doc__)
     parser.add_argument("takes", type=Path, help="made by python -m rt_gait.training.filmed")
     parser.add_argument("--cohort", type=int, default=100, help="people to calibrate with")
+    parser.add_argument(
+        "--shipped", action="store_true", help="calibrate with the strangers that come with rt-gait"
+    )
     parser.add_argument("--model", help="embed the silhouettes anew with another gait model")
     parser.add_argument("--models-dir", type=Path, default=default_models_dir())
     asked = parser.parse_args(argv)
     try:
         takes, model = read_takes(asked.takes)
-        if asked.model is not None:
-            embedder = OnnxGaitEmbedder(gait_model_info(asked.models_dir, asked.model))
-            takes, model = embedded(takes, embedder), embedder.info.key
+        shipped: list[Take] = []
+        if asked.model is not None or asked.shipped:
+            name = asked.model or model.partition("@")[0]
+            embedder = OnnxGaitEmbedder(gait_model_info(asked.models_dir, name))
+            if embedder.info.key != model:
+                takes, model = embedded(takes, embedder), embedder.info.key
+            if asked.shipped:
+                shipped = embedded(read_takes(STRANGERS)[0], embedder)
         people = np.unique([t.subject for t in takes])
         if len(people) <= asked.cohort + min(SIZES):
             raise UsageError(
@@ -81,16 +91,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     strangers = set(people[: asked.cohort].tolist())
     cohort = [t for t in takes if t.subject in strangers]
     others = [t for t in takes if t.subject not in strangers]
+    calibrating = shipped or cohort
     world, first_walk = world_of(others), world_of(one_walk_enrolled(others))
     print(f"{model}: {len(world.templates.subject_ids)} people, {len(world.walks)} walks of theirs")
     for title, lines in (
         ("FNIR at FPIR, percent", open_set_table(world)),
         ("parts taken out, parts put in", ablation(world, first_walk, world_of(cohort))),
         ("who walks", walking_table(world)),
-        ("FPIR asked and found", honesty(world, cohort)),
-        ("probability told and found", probabilities(world, cohort)),
-        ("odds, for the configuration", odds_of_model(world, cohort)),
-        ("runs", runs(world, cohort)),
+        ("FPIR asked and found", honesty(world, calibrating)),
+        ("probability told and found", probabilities(world, calibrating)),
+        ("odds, for the configuration", odds_of_model(world, calibrating)),
+        ("runs", runs(world, calibrating)),
     ):
         print(f"\n## {title}")
         for line in lines:

@@ -18,7 +18,7 @@ import pytest
 import typer.main
 
 from rt_gait.cli.app import app
-from rt_gait.monitoring.address import ADDRESS_VARIABLE, TOKEN_VARIABLE, parse_address
+from rt_gait.listening.address import METRICS, address_variable, parse_address, token_variable
 from rt_gait.serving.tensorrt import compiler
 
 ROOT = Path(__file__).parents[3]
@@ -228,11 +228,11 @@ def test_the_context_leaves_out_what_is_private() -> None:
 def test_the_health_check_of_the_app_asks_where_its_runs_answer() -> None:
     found = dict(instructions(DOCKER / "app.Dockerfile"))
     name, _, where = found["ENV"].partition("=")
-    assert name == ADDRESS_VARIABLE
+    assert name == address_variable(METRICS)
     assert parse_address(where).loopback
     program, command = json.loads(found["HEALTHCHECK"].partition("CMD ")[2])
     assert program == json.loads(found["ENTRYPOINT"])[0]
     assert options(command)
     for name in ("app-jetson", "app-x86"):
         passed = {line.partition(":")[0] for line in SERVICES[name]}
-        assert {ADDRESS_VARIABLE, TOKEN_VARIABLE} <= passed
+        assert {address_variable(METRICS), token_variable(METRICS)} <= passed

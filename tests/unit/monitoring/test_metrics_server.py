@@ -16,13 +16,16 @@ from prometheus_text import parse
 from run_world import World
 
 from rt_gait.errors import UsageError
-from rt_gait.monitoring import server
-from rt_gait.monitoring.address import Address, parse_address
+from rt_gait.listening import server
+from rt_gait.listening.address import Address, parse_address
+from rt_gait.listening.server import listening
 from rt_gait.monitoring.ask import ask
 from rt_gait.monitoring.exposition import CONTENT_TYPE
 from rt_gait.monitoring.monitor import STALE_SECS, STUCK_SECS
+from rt_gait.monitoring.server import metrics_service
 
 TOKEN = "a token"
+CONNECTIONS_MOST = 8
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -36,7 +39,7 @@ def serving(
     world: World, *, host: str = "127.0.0.1", token: str | None = None
 ) -> Iterator[Address]:
     address = Address(host, free_port(host))
-    with server.serving(world.monitor, address, token=token):
+    with listening(metrics_service(world.monitor), address, token=token):
         yield address
 
 
@@ -124,7 +127,7 @@ def test_with_a_token_every_request_must_bring_it(world: World) -> None:
 def test_others_are_let_in_only_with_a_token(world: World, host: str) -> None:
     with (
         pytest.raises(UsageError, match="RT_GAIT_METRICS_TOKEN"),
-        server.serving(world.monitor, Address(host, 9464)),
+        listening(metrics_service(world.monitor), Address(host, 9464)),
     ):
         pass
 
@@ -148,7 +151,7 @@ def test_a_port_that_is_taken_is_told(world: World) -> None:
     with (
         serving(world) as address,
         pytest.raises(UsageError, match=f"{address} cannot be had .*in use"),
-        server.serving(world.monitor, address),
+        listening(metrics_service(world.monitor), address),
     ):
         pass
 
@@ -157,7 +160,7 @@ def test_a_port_that_is_taken_is_told(world: World) -> None:
 def test_an_address_of_no_interface_is_told(world: World, host: str) -> None:
     with (
         pytest.raises(UsageError, match="cannot be had"),
-        server.serving(world.monitor, Address(host, 9464), token=TOKEN),
+        listening(metrics_service(world.monitor), Address(host, 9464), token=TOKEN),
     ):
         pass
     assert ask(Address("a..b", 9464), "/readyz")[1].startswith("no answer from a..b:9464")
@@ -167,7 +170,7 @@ def test_the_port_is_free_again_and_the_thread_gone_afterwards(world: World) -> 
     before = threads()
     with serving(world) as address:
         get(address, "/metrics")
-    with server.serving(world.monitor, address):
+    with listening(metrics_service(world.monitor), address):
         assert get(address, "/metrics")[0] == 200
     assert threads() == before
 
@@ -219,11 +222,11 @@ def test_clients_that_never_finish_are_cut_and_hurt_nobody(world: World) -> None
             assert get(address, "/metrics")[0] == 200
             worst_secs = max(worst_secs, time.monotonic() - begun_secs)
         left = threads() - before
-        for connection in slow[: -server.MAX_CONNECTIONS]:
+        for connection in slow[:-CONNECTIONS_MOST]:
             connection.settimeout(0)  # cut already, not only now
             assert closed(connection)
     assert worst_secs < server.LIMIT_SECS, "nobody waited for a slow client to be cut"
-    assert left <= 2 + server.MAX_CONNECTIONS
+    assert left <= 2 + CONNECTIONS_MOST
 
 
 def test_a_byte_now_and_then_does_not_keep_a_connection(

@@ -16,7 +16,7 @@ from run_world import Clock
 from rt_gait.cli.app import app
 from rt_gait.config import Settings
 from rt_gait.errors import ExitCode
-from rt_gait.monitoring.address import parse_address
+from rt_gait.listening.address import parse_address
 from rt_gait.monitoring.monitor import STUCK_SECS
 from rt_gait.monitoring.systemd import Systemd
 

@@ -1,4 +1,4 @@
-"""Where a run answers about itself, and the token that lets others ask."""
+"""Where a run answers over HTTP."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from rt_gait.errors import UsageError
 from rt_gait.serving.endpoint import is_loopback
 
-ADDRESS_VARIABLE = "RT_GAIT_METRICS"
-TOKEN_VARIABLE = "RT_GAIT_METRICS_TOKEN"  # noqa: S105 - where it is, not what
-"""Environment variable that holds the bearer token. It is read from nowhere else."""
+METRICS, PREVIEW = "metrics", "preview"
+"""The services; their flags and variables are named after them."""
 _FORM = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]*)):(\d{1,5})", re.ASCII)
 
 
@@ -48,18 +47,32 @@ class Address:
         return f"[{self.host}]:{self.port}" if self.ipv6 else f"{self.host}:{self.port}"
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, what: str = METRICS) -> Address:
     """Return the address in ``:9464``, which is this machine's loopback, or ``HOST:9464``.
+
+    Args:
+        text: As the user gave it.
+        what: What is to be there, for the error.
 
     Raises:
         UsageError: it is neither.
     """
     found = _FORM.fullmatch(text)
     if found is None or not 0 < int(found[3]) < 65536:
-        raise UsageError(f"metrics are at :PORT or HOST:PORT, such as :9464, not {text!r}")
+        raise UsageError(f"expected --{what} as :PORT or HOST:PORT, such as :9464, not {text!r}")
     return Address(found[1] or found[2] or "127.0.0.1", int(found[3]))
 
 
-def token_from_environment() -> str | None:
-    """Return the bearer token, if there is one."""
-    return os.environ.get(TOKEN_VARIABLE) or None
+def address_variable(name: str) -> str:
+    """Return the environment variable of a service's address."""
+    return f"RT_GAIT_{name.upper()}"
+
+
+def token_variable(name: str) -> str:
+    """Return the environment variable of a service's token. It is read from nowhere else."""
+    return f"RT_GAIT_{name.upper()}_TOKEN"
+
+
+def token_from_environment(name: str) -> str | None:
+    """Return the token of a service, if there is one."""
+    return os.environ.get(token_variable(name)) or None
