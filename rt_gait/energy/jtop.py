@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from rt_gait.energy.jetson import jetson_rails
@@ -31,9 +32,13 @@ def jtop_meter() -> JtopMeter:
         MeterError: there is no jetson-stats, no service, or one of another version.
     """
     try:
-        from jtop import jtop
+        from jtop import jtop, service
     except ImportError:
         raise MeterError("jetson-stats is not installed: pip install jetson-stats") from None
+    # A client begins by looking for libraries all over the machine, in a thread of its own.
+    socket = getattr(service, "JTOP_PIPE", None)
+    if socket is not None and not Path(socket).exists():
+        raise MeterError("jtop: its service is not running here: sudo systemctl restart jtop")
     return JtopMeter(jtop(interval=_INTERVAL_S))
 
 

@@ -189,7 +189,7 @@ def test_the_libraries_are_taken_when_they_are_there(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     assert nvml_meter().name == "nvml"
     module = ModuleType("jtop")
-    module.jtop = JtopClient  # type: ignore[attr-defined]
+    module.jtop, module.service = JtopClient, ModuleType("service")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "jtop", module)
     with pytest.raises(MeterError, match="knows no power rails"):
         jtop_meter()
