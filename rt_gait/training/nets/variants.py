@@ -15,6 +15,7 @@ import torch
 from rt_gait.errors import OutputError, UsageError
 from rt_gait.serving.check import check_model
 from rt_gait.serving.repository import file_digest, load_info
+from rt_gait.serving.swap import staging_place
 
 from ..walkers.command import check_new_folder
 from ..walkers.data.reader import SilhouetteSet
@@ -210,7 +211,8 @@ def _staged(models_dir: Path, *names: str) -> Iterator[Path]:
     """A folder beside the models; the models ``names`` written there move in if they are good."""
     check_places(models_dir, names)
     try:
-        with tempfile.TemporaryDirectory(dir=models_dir, prefix=".exporting-") as made:
+        place = staging_place(models_dir)
+        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=place) as made:
             staging = Path(made)
             yield staging
             for name in names:

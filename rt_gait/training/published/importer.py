@@ -13,7 +13,7 @@ from rt_gait.outputs.output import check_folder
 from rt_gait.serving.check import check_model
 from rt_gait.serving.description import ModelDescription, write_config
 from rt_gait.serving.repository import TensorSpec, load_info
-from rt_gait.serving.swap import check_replaceable, put_in_place
+from rt_gait.serving.swap import check_replaceable, put_in_place, staging_place
 
 from .architectures import ARCHITECTURES
 from .checkpoint import network, read_checkpoint
@@ -61,7 +61,8 @@ def import_checkpoint(
     try:
         graph = to_onnx(deployed, frames)
         largest = difference(deployed, graph, frames)
-        with tempfile.TemporaryDirectory(dir=models_dir, prefix=".importing-") as made:
+        place = staging_place(models_dir)
+        with tempfile.TemporaryDirectory(prefix=".importing-", dir=place) as made:
             staging = Path(made)
             size = graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value
             write_config(staging, _description(name, arch, checkpoint, frames, size))
