@@ -38,7 +38,7 @@ def jtop_meter() -> JtopMeter:
     # A client begins by looking for libraries all over the machine, in a thread of its own.
     socket = getattr(service, "JTOP_PIPE", None)
     if socket is not None and not Path(socket).exists():
-        raise MeterError("jtop: its service is not running here: sudo systemctl restart jtop")
+        raise MeterError("jtop.service is not running: sudo systemctl restart jtop")
     return JtopMeter(jtop(interval=_INTERVAL_S))
 
 

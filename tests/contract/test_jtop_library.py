@@ -74,5 +74,5 @@ def test_a_service_of_another_version_is_told(start: Start) -> None:
 
 
 def test_without_a_service_it_says_so_at_once(tmp_path: Path, start: Start) -> None:
-    with pytest.raises(MeterError, match="jtop: its service is not running here: sudo systemctl"):
+    with pytest.raises(MeterError, match=r"jtop\.service is not running: sudo systemctl"):
         jtop_meter()

@@ -23,6 +23,16 @@ _WIDTH = 6.4
 """Inches: two plots stand side by side in the page."""
 
 
+def _plain_numbers(axis: Axes) -> None:
+    """Label logarithmic axes with 20 in place of 2 x 10^1."""
+    from matplotlib.ticker import LogFormatter
+
+    for side in (axis.xaxis, axis.yaxis):
+        if side.get_scale() == "log":
+            side.set_major_formatter(LogFormatter())
+            side.set_minor_formatter(LogFormatter())
+
+
 def check() -> None:
     """Check that plots can be drawn.
 
@@ -43,6 +53,7 @@ def throughput(points: Sequence[Point], title: str) -> str:
             line = [p for p in points if p["batch"] == batch]
             _line(axis, line, colour, f"batch {batch}")
         axis.set(xlabel="windows a second", ylabel="p99 latency of a request, ms", yscale="log")
+        _plain_numbers(axis)
         axis.grid(alpha=0.3, which="both")
         figure.legend(loc="outside right upper", frameon=False, title=f"({_UNSTABLE})")
         axis.set_title(f"{title}: throughput against latency")
@@ -65,6 +76,7 @@ def costs(points: Sequence[Point], title: str) -> str:
             if pairs:
                 axis.plot(*zip(*sorted(pairs), strict=True), marker, ms=5, alpha=0.8, label=label)
         axis.set(xlabel="windows a second", ylabel="mJ a window", yscale="log")
+        _plain_numbers(axis)
         axis.grid(alpha=0.3, which="both")
         axis.legend(frameon=False)
         axis.set_title(f"{title}: energy of a window ({known[0]['energy']['total']})")
@@ -128,6 +140,7 @@ def front(candidates: Sequence[dict[str, Any]], key: str, label: str) -> str:
                 axis.scatter(xs, ys, color=colour, label=name, alpha=alpha, s=size)
         axis.set(xlabel="p99 latency of a request, ms", ylabel=label, xscale="log")
         axis.set_yscale("linear" if key == "accuracy" else "log")
+        _plain_numbers(axis)
         axis.grid(alpha=0.3, which="both")
         figure.legend(loc="outside right upper", frameon=False, title="large: on the front")
         axis.set_title(f"Latency against {label.partition(',')[0]}")
