@@ -131,6 +131,9 @@ def probabilities(world: World, cohort: Sequence[Take]) -> Iterator[str]:
             told += [made.probability(s.score) for s in part]
             right += [good] * len(part)
             weight += [share] * len(part)
+    if not told:
+        yield "too few walks"
+        return
     values, hits, weights = np.array(told), np.array(right), np.array(weight)
     edges = np.array([0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0 + 1e-9])
     for low, high in pairwise(edges):

@@ -23,6 +23,7 @@ from rt_gait.evaluation.takes import (
 )
 from rt_gait.gait.embedder import OnnxGaitEmbedder, gait_model_info
 from rt_gait.gait.walking import LEAST_SWING
+from rt_gait.identity.calibration import Calibration
 from rt_gait.identity.thresholds import Thresholds
 from rt_gait.serving.repository import default_models_dir
 from rt_gait.types import Silhouette
@@ -101,6 +102,18 @@ def test_who_stands_gives_nothing(world: World) -> None:
     assert (found.walks, found.mated, found.named) == (0, 0, 0)
     replay(found, world.of(STANDING), templates, limits, least_swing=0)
     assert found.standing_named > 0
+
+
+def test_probabilities_that_no_draw_could_fit_are_not_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(honesty, "SIZES", (6,))
+    unfitted = Calibration(
+        known=0.5, candidate=0.4, fpir=0.1, fpir_low=0, fpir_high=1, subjects=6, strangers=3,
+        odds=None,
+    )  # fmt: skip
+    monkeypatch.setattr(honesty, "calibrate", lambda *_, **__: unfitted)
+    assert list(honesty.probabilities(world, takes(3))) == ["too few walks"]
 
 
 def share_first(world: World, variant: ablation.Variant) -> float:
