@@ -23,16 +23,6 @@ _WIDTH = 6.4
 """Inches: two plots stand side by side in the page."""
 
 
-def _plain_numbers(axis: Axes) -> None:
-    """Label logarithmic axes with 20 in place of 2 x 10^1."""
-    from matplotlib.ticker import LogFormatter
-
-    for side in (axis.xaxis, axis.yaxis):
-        if side.get_scale() == "log":
-            side.set_major_formatter(LogFormatter())
-            side.set_minor_formatter(LogFormatter())
-
-
 def check() -> None:
     """Check that plots can be drawn.
 
@@ -210,3 +200,13 @@ def _svg(draw: Callable[[Figure], None], size: tuple[float, float], salt: str) -
         figure.savefig(written, format="svg", metadata={"Date": None})
     text = written.getvalue()
     return text[text.index("<svg") :]
+
+
+def _plain_numbers(axis: Axes) -> None:
+    """Label logarithmic axes with 20 in place of 2 x 10^1."""
+    from matplotlib.ticker import LogFormatter
+
+    for side in (axis.xaxis, axis.yaxis):
+        if side.get_scale() == "log":
+            side.set_major_formatter(LogFormatter())
+            side.set_minor_formatter(LogFormatter())

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rt_gait.errors import ModelError, UsageError
+from rt_gait.serving.region import FOLDER as SHARED_MEMORY
 from rt_gait.serving.server.wheel import lay_out
 
 _GUARD = Path(__file__).with_name("guard.py")
@@ -25,7 +26,6 @@ READY_SECS = 120.0
 """A model loads in a third of a second to a second; a TensorRT plan in several."""
 STOP_SECS = 15.0
 """Triton takes 2.5 to 3 s to stop, longer while it finishes requests."""
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the kernel keeps it
 _POLL_SECS = 0.05
 
 
@@ -143,7 +143,7 @@ class TritonServer:
             self._lifeline = None
         if self._work is not None:
             # What is left here was left by a crash: the name is this server's alone.
-            for region in _SHARED_MEMORY.glob(f"{self._work.name}*"):
+            for region in SHARED_MEMORY.glob(f"{self._work.name}*"):
                 region.unlink(missing_ok=True)
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None

@@ -25,7 +25,6 @@ from rt_gait.monitoring.monitor import STALE_SECS, STUCK_SECS
 from rt_gait.monitoring.server import metrics_service
 
 TOKEN = "a token"
-CONNECTIONS_MOST = 8
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -222,11 +221,12 @@ def test_clients_that_never_finish_are_cut_and_hurt_nobody(world: World) -> None
             assert get(address, "/metrics")[0] == 200
             worst_secs = max(worst_secs, time.monotonic() - begun_secs)
         left = threads() - before
-        for connection in slow[:-CONNECTIONS_MOST]:
+        most = metrics_service(world.monitor).connections_most
+        for connection in slow[:-most]:
             connection.settimeout(0)  # cut already, not only now
             assert closed(connection)
     assert worst_secs < server.LIMIT_SECS, "nobody waited for a slow client to be cut"
-    assert left <= 2 + CONNECTIONS_MOST
+    assert left <= 2 + most
 
 
 def test_a_byte_now_and_then_does_not_keep_a_connection(
