@@ -1,6 +1,7 @@
 """The command ``evaluate``: how well models recognise the walkers of a data set.
 
     python -m rt_gait.training evaluate --data walkers/ --model gei gait2d --out evaluation/
+    python -m rt_gait.training evaluate --data takes.npz --model gei gait2d --out evaluation/
 
 Embeddings are kept in the output folder, so that a second run only computes the report. A file of
 them is used only if everything that it depends on is the same: the network, the windows it wants,
@@ -28,6 +29,7 @@ from .walkers.command import natural, positive, whole
 if TYPE_CHECKING:
     from rt_gait.evaluation.embedding import Embedded
     from rt_gait.evaluation.sequences import GaitSequence
+    from rt_gait.evaluation.takes import Take
     from rt_gait.gait.embedder import OnnxGaitEmbedder
 
     from .walkers.data.reader import SilhouetteSet
@@ -41,7 +43,9 @@ def add_parsers(commands: Any) -> None:
 
     parser = commands.add_parser("evaluate", help="measure how well models recognise walkers")
     parser.set_defaults(run=_evaluate)
-    parser.add_argument("--data", type=Path, required=True, help="data set (walkers make)")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="data set (walkers make), or takes (filmed)"
+    )
     parser.add_argument("--split", default="test", help="of the data set")
     parser.add_argument("--model", nargs="+", required=True, help="gait models to compare")
     parser.add_argument(
@@ -59,6 +63,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from rt_gait.evaluation.filmed import evaluate_filmed
     from rt_gait.evaluation.plots import check_plots, write_plots
     from rt_gait.evaluation.report import Setting, evaluate_models, write_report
     from rt_gait.evaluation.walkers import evaluate_walkers
@@ -68,23 +73,27 @@ def _evaluate(options: argparse.Namespace) -> None:
     digest = data_digest(options.data, options.split)
     options.out.mkdir(parents=True, exist_ok=True)
     infos = [gait_model_info(options.models_dir, n) for n in dict.fromkeys(options.model)]
-    walkers = _Walkers(options.data, options.split, options.subjects)
+    filmed = options.data.is_file()
+    people = (_Filmed if filmed else _Walkers)(options.data, options.split, options.subjects)
     embedded = {
-        info.key: _embedded(OnnxGaitEmbedder(info), walkers, digest, options) for info in infos
+        info.key: _embedded(OnnxGaitEmbedder(info), people, digest, options) for info in infos
     }
-    data = f"{options.data.name}@{digest} {options.split}"
-    setting = Setting("walkers", data, options.most_windows, options.frames_order)
-    results = evaluate_models(embedded, evaluate_walkers)
+    data = f"{options.data.name}@{digest}" + ("" if filmed else f" {options.split}")
+    protocol, evaluate = ("filmed", evaluate_filmed) if filmed else ("walkers", evaluate_walkers)
+    setting = Setting(protocol, data, options.most_windows, options.frames_order)
+    results = evaluate_models(embedded, evaluate)
     for path in [*write_report(options.out, setting, results), *write_plots(options.out, results)]:
         print(path)
 
 
 def data_digest(folder: Path, split: str) -> str:
-    """Return 16 hexadecimal digits that change with every byte of a split of a data set.
+    """Return 16 hexadecimal digits that change with every byte of a split of a data set, or file.
 
     Raises:
         UsageError: there is no data set, or nothing of that split.
     """
+    if folder.is_file():
+        return hashlib.sha256(folder.read_bytes()).hexdigest()[:16]
     shards = sorted(folder.glob(f"{split}-*.npz"))
     if not shards:
         raise UsageError(f"{folder} holds no data set with a split {split!r}")
@@ -129,8 +138,32 @@ class _Walkers:
             yield GaitSequence.at_fps(about, data.silhouettes[begin:end], fps)
 
 
+class _Filmed:
+    """The walks of people filmed in colour, read when the first model needs them."""
+
+    def __init__(self, path: Path, _split: str, subjects: int) -> None:
+        self._path, self._subjects = path, subjects
+
+    @cached_property
+    def _takes(self) -> list[Take]:
+        from rt_gait.evaluation.takes import read_takes
+
+        return read_takes(self._path)[0]
+
+    def sequences(self) -> Iterator[GaitSequence]:
+        """Give the walks of the first subjects, or of all."""
+        from rt_gait.evaluation.filmed import filmed_sequences
+
+        names = list(dict.fromkeys(take.subject for take in self._takes))
+        kept = set(names[: self._subjects or None])
+        return filmed_sequences(take for take in self._takes if take.subject in kept)
+
+
 def _embedded(
-    embedder: OnnxGaitEmbedder, walkers: _Walkers, digest: str, options: argparse.Namespace
+    embedder: OnnxGaitEmbedder,
+    people: _Walkers | _Filmed,
+    digest: str,
+    options: argparse.Namespace,
 ) -> Embedded:
     """Return a model's embeddings, from the output folder if they are there."""
     from rt_gait.evaluation.embedding import FramesOrder, embed_sequences
@@ -154,7 +187,7 @@ def _embedded(
     if found is None:
         order = FramesOrder(options.frames_order)
         found = embed_sequences(
-            embedder, walkers.sequences(), most_windows=options.most_windows, order=order
+            embedder, people.sequences(), most_windows=options.most_windows, order=order
         )
         write_embeddings(path, record, found)
     lost, count = int((~found.acquired).sum()), len(found.about)
