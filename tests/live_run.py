@@ -9,10 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rtsp_camera import RtspCamera, stamp_secs
+from rtsp_camera import stamp_secs
 from scripted import Person, ScriptedDetector
 
-from rt_gait.errors import SourceOpenError
 from rt_gait.events import EventBuilder, EventLog
 from rt_gait.feed import Feed
 from rt_gait.gait.embedder import OnnxGaitEmbedder, PipelineEmbedder, gait_model_info
@@ -27,28 +26,12 @@ from rt_gait.serving.repository import default_models_dir
 from rt_gait.stopping import Stop
 from rt_gait.track.sort import SortTracker
 from rt_gait.types import Embedding, FrameResult, Track, UInt8Array
-from rt_gait.video.source import Source, open_source
+from rt_gait.video.source import Source
 
 WALKERS = (
     Person(x_px=100, speed_px_per_sec=0),
     Person(x_px=230, speed_px_per_sec=0, girth=0.16),
 )
-
-
-def open_stream(camera: RtspCamera) -> Source:
-    """Connect to a camera whose streaming a test takes for granted.
-
-    In about one start of 120 a client of this server gets no picture, of ours at least, and 7.5 s
-    later an error; why was not found. Such a camera is started anew, once.
-    """
-    try:
-        return open_source(video=None, camera=None, uri=camera.uri)
-    except SourceOpenError as error:
-        if "no answer in time" not in str(error):
-            raise
-    camera.kill()
-    camera.start()
-    return open_source(video=None, camera=None, uri=camera.uri)
 
 
 class StampedDetector(ScriptedDetector):

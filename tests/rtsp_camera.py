@@ -119,9 +119,15 @@ def _stamped_picture(width: int, height: int) -> bytes:
 
 
 def _push_stamps(source: Any, width: int, height: int, fps: int) -> None:
-    """Give pictures at their times until nobody takes them any more."""
+    """Give pictures at their times until nobody takes them any more.
+
+    The pipeline's time must have begun: a picture that comes just before is stamped with the
+    machine's uptime, and the server waits with it, and all that follow, until then.
+    """
     from gi.repository import Gst
 
+    while not source.get_base_time():
+        time.sleep(0.002)
     begun, number = time.monotonic(), 0
     while True:
         time.sleep(max(begun + number / fps - time.monotonic(), 0))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import scripted
 from figures import Figures
-from live_run import WALKERS, LiveRun, StampedDetector, new_pipeline, open_stream
+from live_run import WALKERS, LiveRun, StampedDetector, new_pipeline
 from rtsp_camera import RtspCamera
 from scripted import Person
 
@@ -61,7 +61,7 @@ def test_r18_a_wall_clock_that_is_set(
 ) -> None:
     monkeypatch.setattr("rt_gait.events.build.STATS_EVERY_SECS", 0.3)
     shifts = itertools.cycle([timedelta(0), timedelta(hours=1), timedelta(hours=-1)])
-    with open_stream(camera) as source:
+    with open_source(video=None, camera=None, uri=camera.uri) as source:
         run = LiveRun(
             source, tmp_path / "e", pipeline=new_pipeline(StampedDetector()),
             utc_now=lambda: datetime.now(timezone.utc) + next(shifts),

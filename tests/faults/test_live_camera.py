@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from figures import Figures
-from live_run import WALKERS, Diary, LiveRun, StampedDetector, new_pipeline, open_stream
+from live_run import WALKERS, Diary, LiveRun, StampedDetector, new_pipeline
 from rtsp_camera import RtspCamera
 from scripted import FRAME_HW, ScriptedDetector, frame
 from triton_server import seconds_until
@@ -21,7 +21,7 @@ from rt_gait.errors import ExitCode, SourceLostError, SourceOpenError
 from rt_gait.monitoring.process import open_files, resident_bytes
 from rt_gait.types import Frame
 from rt_gait.video.live import BACKOFF_SECS, JITTER, LiveSource
-from rt_gait.video.source import BaseSource, Source, SourceInfo
+from rt_gait.video.source import BaseSource, Source, SourceInfo, open_source
 
 FIRST_WAIT_SECS = BACKOFF_SECS[0] * (1 + JITTER)
 
@@ -32,11 +32,15 @@ def camera() -> Iterator[RtspCamera]:
         yield started
 
 
+def network(camera: RtspCamera) -> Source:
+    return open_source(video=None, camera=None, uri=camera.uri)
+
+
 @pytest.mark.parametrize("secs", [6, pytest.param(60, marks=pytest.mark.slow)])
 def test_r1_a_slow_consumer_sees_the_present(tmp_path: Path, figures: Figures, secs: int) -> None:
     detector, diary = StampedDetector(), Diary(every_secs=0.1)
     camera = RtspCamera(size=(640, 480), stamped=True)
-    with camera, open_stream(camera) as source:
+    with camera, network(camera) as source:
         run = LiveRun(source, tmp_path / "e", pipeline=new_pipeline(detector), outputs=[diary])
         with run:
             time.sleep(2)
@@ -62,7 +66,7 @@ def test_r1_a_slow_consumer_sees_the_present(tmp_path: Path, figures: Figures, s
 
 def test_r3_a_frozen_camera(tmp_path: Path, figures: Figures, camera: RtspCamera) -> None:
     diary = Diary()
-    with open_stream(camera) as source:
+    with network(camera) as source:
         run = LiveRun(
             source, tmp_path / "e", pipeline=new_pipeline(StampedDetector()), outputs=[diary]
         )
@@ -96,7 +100,7 @@ def test_r4_killed_and_restarted(
     tmp_path: Path, figures: Figures, camera: RtspCamera, cycles: int
 ) -> None:
     offline, back, marks = [], [], []
-    with open_stream(camera) as source:
+    with network(camera) as source:
         run = LiveRun(source, tmp_path / "e", pipeline=new_pipeline(StampedDetector()))
         with run:
             for _ in range(cycles + 1):
@@ -124,7 +128,7 @@ def test_r4_killed_and_restarted(
 
 def test_r5_another_size_after_a_reconnect(tmp_path: Path, figures: Figures) -> None:
     diary, camera = Diary(), RtspCamera(stamped=True, login="ann:s3cret")
-    with camera, open_stream(camera) as source:
+    with camera, network(camera) as source:
         run = LiveRun(
             source, tmp_path / "e", pipeline=new_pipeline(StampedDetector()), outputs=[diary]
         )

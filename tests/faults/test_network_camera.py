@@ -9,7 +9,6 @@ import time
 
 import pytest
 from figures import Figures
-from live_run import open_stream
 from rtsp_camera import RtspCamera
 
 from rt_gait.errors import SourceOpenError, UsageError
@@ -22,7 +21,7 @@ LOGIN = "ann:s3cret"
 
 
 def test_a_read_that_waits_for_a_camera_can_be_interrupted() -> None:
-    with RtspCamera() as camera, open_stream(camera) as source:
+    with RtspCamera() as camera, open_source(video=None, camera=None, uri=camera.uri) as source:
         assert source.read() is not None
         camera.send(signal.SIGSTOP)
         threading.Timer(0.3, source.interrupt).start()
@@ -63,7 +62,7 @@ def test_a_connection_that_is_lost_leaves_nothing_in_memory(figures: Figures) ->
     gc.disable()
     try:
         before = captures()
-        with RtspCamera() as camera, open_stream(camera) as source:
+        with RtspCamera() as camera, open_source(video=None, camera=None, uri=camera.uri) as source:
             for _ in range(2):
                 assert source.read() is not None
                 camera.kill()
