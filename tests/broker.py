@@ -29,26 +29,30 @@ def free_port() -> int:
 class Broker:
     """A broker on loopback that can be stopped, killed and started again on its port."""
 
-    def __init__(self, folder: Path, *, extra: str = "") -> None:
+    def __init__(self, folder: Path, *, tls: tuple[Path, Path] | None = None) -> None:
+        """``tls`` are key and certificate: then it speaks nothing but TLS."""
         program = find_broker()
         assert program is not None
         self.port = free_port()
+        self._scheme = "mqtts" if tls else "mqtt"
         self._folder, self._process = folder, None
         if program.endswith("amqtt"):
             config = folder / "broker.yaml"
+            safe = f"    ssl: true\n    certfile: {tls[1]}\n    keyfile: {tls[0]}\n" if tls else ""
             config.write_text(
-                f"listeners:\n  default:\n    type: tcp\n    bind: 127.0.0.1:{self.port}\n"
+                f"listeners:\n  default:\n    type: tcp\n    bind: 127.0.0.1:{self.port}\n{safe}"
                 "plugins:\n  amqtt.plugins.authentication.AnonymousAuthPlugin:\n"
                 "    allow_anonymous: true\n"
             )
-            self._command = [program, "-c", str(config)]
         else:
             config = folder / "mosquitto.conf"
+            safe = f"keyfile {tls[0]}\ncertfile {tls[1]}\n" if tls else ""
             config.write_text(
-                f"listener {self.port} 127.0.0.1\nallow_anonymous {'false' if extra else 'true'}\n"
-                f"max_queued_messages 0\n{extra}"
+                "user root\n"  # where it is started by root: another could not read our folder
+                f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
+                f"max_queued_messages 0\n{safe}"
             )
-            self._command = [program, "-c", str(config)]
+        self._command = [program, "-c", str(config)]
 
     def start(self) -> Broker:
         self._process = subprocess.Popen(
@@ -70,4 +74,4 @@ class Broker:
             self._process = None
 
     def url(self, path: str = "", login: str = "") -> str:
-        return f"mqtt://{login}127.0.0.1:{self.port}/{path}"
+        return f"{self._scheme}://{login}127.0.0.1:{self.port}/{path}"
