@@ -4,6 +4,8 @@ ARG IMAGE=nvcr.io/nvidia/tritonserver
 ARG TAG=26.08-py3
 
 FROM ${IMAGE}:${TAG} AS server
+# ONNX Runtime would report to its maker what is run.
+ENV ORT_DISABLE_TELEMETRY=1
 USER 1000:1000
 EXPOSE 8000 8001 8002
 HEALTHCHECK --interval=5s --timeout=3s --start-period=120s --retries=3 \
