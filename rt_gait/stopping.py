@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 from rt_gait.errors import ExitCode
 
+DEADLINE_SECS = 12.0
+"""From the first signal to the end. Docker and systemd are told to wait longer before they kill."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -33,21 +35,35 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(stop: Stop) -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a wish to stop; the second ends the process."""
+    """Turn the first SIGINT or SIGTERM into a wish to stop; the second ends the process.
+
+    So does what comes of the first, if it takes longer than :data:`DEADLINE_SECS`.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    deadline = threading.Timer(DEADLINE_SECS, _give_up)
+    deadline.daemon = True
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if stop.requested:
             os._exit(ExitCode.INTERRUPTED)
         stop.request()
+        deadline.start()
 
     before = _set(dict.fromkeys((signal.SIGINT, signal.SIGTERM), handle))
     try:
         yield
     finally:
         _set(before)
+        deadline.cancel()
+
+
+def _give_up() -> None:
+    with suppress(OSError):
+        told = f"error: no end after {DEADLINE_SECS:g} s: an output blocks; what it had is lost\n"
+        os.write(2, told.encode())
+    os._exit(ExitCode.INTERRUPTED)
 
 
 @contextmanager
