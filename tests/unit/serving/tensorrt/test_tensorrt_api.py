@@ -265,6 +265,7 @@ RTX_HAS_NO_TIMING_CACHE = pytest.mark.filterwarnings("ignore:Use Deprecated in T
         ("gait3d", "fp32"),
         ("2d_int8_0", "int8"),
         ("3d_int8_0", "int8"),
+        ("3d_int8_40", "int8"),
         ("stream2d", "fp32"),
         ("stream2d_frame", "fp32"),
         ("gei", "fp32"),
