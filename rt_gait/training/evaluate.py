@@ -74,7 +74,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     infos = [gait_model_info(options.models_dir, n) for n in dict.fromkeys(options.model)]
     filmed = options.data.is_file()
-    people = (_Filmed if filmed else _Walkers)(options.data, options.split, options.subjects)
+    people: _Filmed | _Walkers = (
+        _Filmed(options.data, options.subjects)
+        if filmed
+        else _Walkers(options.data, options.split, options.subjects)
+    )
     embedded = {
         info.key: _embedded(OnnxGaitEmbedder(info), people, digest, options) for info in infos
     }
@@ -141,7 +145,7 @@ class _Walkers:
 class _Filmed:
     """The walks of people filmed in colour, read when the first model needs them."""
 
-    def __init__(self, path: Path, _split: str, subjects: int) -> None:
+    def __init__(self, path: Path, subjects: int) -> None:
         self._path, self._subjects = path, subjects
 
     @cached_property

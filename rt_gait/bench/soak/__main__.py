@@ -5,7 +5,7 @@
 People are drawn and detected by a script; all the rest is a real live run: the camera's thread, the
 tracker, the gait model, a gallery of 100, a rotating event log and an annotated video. About 170
 people a minute pass by. The camera's connection breaks every three minutes and comes back.
-Prints a line a minute, then how much each figure moved after the first fifth of the run.
+Prints a line a minute, then how much each figure moved in the last third of the run.
 """
 
 from __future__ import annotations
