@@ -50,7 +50,13 @@ def test_a_least_batch_above_one_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "precision"),
-    [("gait2d", "fp32"), ("gei", "fp32"), ("2d_int8_0", "int8"), ("3d_int8_0", "int8"), ("3d_int8_40", "int8")],
+    [
+        ("gait2d", "fp32"),
+        ("gei", "fp32"),
+        ("2d_int8_0", "int8"),
+        ("3d_int8_0", "int8"),
+        ("3d_int8_40", "int8"),
+    ],
 )
 def test_what_an_onnx_file_computes_in(name: str, precision: str) -> None:
     assert source_precision(load_info(default_models_dir(), name)) == precision
