@@ -2,7 +2,8 @@
 
 import os
 
-# ONNX Runtime would otherwise make this machine an identifier and report to its maker what is run.
+# Both would otherwise report to their makers what is run; ONNX Runtime makes an identifier for it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("YOLO_OFFLINE", "True")
 
 __version__ = "0.1.0"

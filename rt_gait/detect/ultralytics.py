@@ -31,7 +31,6 @@ class UltralyticsDetector(OneByOne):
     def __init__(self, weights: str, *, min_score: float) -> None:
         _check_trusted(Path(weights))
         os.environ.setdefault("YOLO_VERBOSE", "False")
-        os.environ.setdefault("YOLO_OFFLINE", "True")  # or each prediction is reported to its maker
         try:
             from ultralytics import YOLO
         except ImportError as error:
