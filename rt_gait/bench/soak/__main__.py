@@ -5,7 +5,7 @@
 People are drawn and detected by a script; all the rest is a real live run: the camera's thread, the
 tracker, the gait model, a gallery of 100, a rotating event log and an annotated video. About 170
 people a minute pass by. The camera's connection breaks every three minutes and comes back.
-Prints a line a minute, then how much each figure moved in the last third of the run.
+Prints a line a minute, then how much each figure moved after the first fifth of the run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from rt_gait.assembly import stitcher
 from rt_gait.bench.pipeline.crowd import random_templates
 from rt_gait.bench.soak.passers import PassersCamera, PassersDetector
-from rt_gait.bench.soak.watch import Sample, Watch, slope_per_10_min
+from rt_gait.bench.soak.watch import MEMORY_WARM_UP_SHARE, Sample, Watch, slope_per_10_min
 from rt_gait.errors import RtGaitError, UsageError
 from rt_gait.events.build import EventBuilder
 from rt_gait.events.counters import Counters
@@ -54,6 +54,8 @@ class Soaked:
     samples: list[Sample]
     settled: list[Sample]
     """After the warm-up."""
+    late: list[Sample]
+    """After that of the memory."""
     reconnects: int
 
     def lines(self) -> list[str]:
@@ -64,6 +66,10 @@ class Soaked:
             values = [getattr(sample, name) for sample in self.settled]
             slope = slope_per_10_min(self.settled, name)
             lines.append(f"  {name:<12} {min(values):>12.1f} {max(values):>9.1f} {slope:>+9.2f}")
+        memory = slope_per_10_min(self.late, "rss_mb")
+        lines.append(
+            f"  rss_mb from minute {self.late[0].at_secs / 60:.0f}: {memory:+.2f} per 10 min"
+        )
         counters = self.report.counters
         worst_ms = max(sample.age_max_ms for sample in self.samples)
         lines.append(
@@ -127,7 +133,8 @@ def soak(
         on_frame=note,
         stop=stop,
     ).run()
-    return Soaked(report, watch.samples, watch.settled(), source.reconnects)
+    late = watch.settled(MEMORY_WARM_UP_SHARE)
+    return Soaked(report, watch.samples, watch.settled(), late, source.reconnects)
 
 
 def _tell(sample: Sample) -> None:
