@@ -96,13 +96,14 @@ def data_digest(folder: Path, split: str) -> str:
     Raises:
         UsageError: there is no data set, or nothing of that split.
     """
-    if folder.is_file():
-        return hashlib.sha256(folder.read_bytes()).hexdigest()[:16]
-    shards = sorted(folder.glob(f"{split}-*.npz"))
-    if not shards:
-        raise UsageError(f"{folder} holds no data set with a split {split!r}")
+    files = [folder]
+    if not folder.is_file():
+        files = sorted(folder.glob(f"{split}-*.npz"))
+        if not files:
+            raise UsageError(f"{folder} holds no data set with a split {split!r}")
+        files[:0] = [folder / "dataset.json", folder / "manifest.csv"]
     digest = hashlib.sha256()
-    for path in (folder / "dataset.json", folder / "manifest.csv", *shards):
+    for path in files:
         try:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:
