@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import signal
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ import pytest
 pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt: the extra mqtt")
 
 from broker import Broker, find_broker, free_port
+from event_receivers import Hook, Listener, event, until
 from figures import Figures
 from live_run import WALKERS, Diary, LiveRun, new_pipeline
-from paho.mqtt import client as paho
 from scripted import ScriptedDetector, ScriptedSource
 
 from rt_gait.events import EventLog
@@ -38,54 +37,12 @@ needs_broker = pytest.mark.skipif(
 )
 
 
-def event(number: int, kind: str = "stats") -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": f"run-{number}",
-        "type": f"io.rt-gait.{kind}.v1",
-        "source": "urn:rt-gait:source:door%2F1",
-        "sequence": number,
-        "data": {"text": "x" * 200},
-    }
-
-
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     made = Broker(tmp_path)
     made.start()
     yield made
     made.kill()
-
-
-class Listener:
-    """A subscriber, by paho, to everything below a prefix."""
-
-    def __init__(self, port: int, topic: str = "#") -> None:
-        self.messages: list[tuple[str, bytes, bool]] = []
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        ready = threading.Event()
-        self._client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
-        self._client.on_subscribe = lambda *_: ready.set()
-        self._client.on_message = lambda _c, _d, m: self.messages.append(
-            (m.topic, m.payload, m.retain)
-        )
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        assert ready.wait(10)
-
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for topic, body, _ in self.messages if "/status" not in topic]
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-def until(true: Callable[[], bool], secs: float = 20) -> None:
-    deadline = time.monotonic() + secs
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class Running:
@@ -215,44 +172,6 @@ def _retained(broker: Broker) -> dict[str, bytes]:
     time.sleep(0.1)
     listener.close()
     return {topic: body for topic, body, retained in listener.messages if retained}
-
-
-class Hook(http.server.ThreadingHTTPServer):
-    """A web server that notes what is posted, and answers as it is told."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.status = 204
-        self.asked = 0
-        self.takes_its_time = threading.Event()
-        self.takes_its_time.set()
-        super().__init__(("127.0.0.1", port), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Hook
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked += 1
-        self.server.takes_its_time.wait(30)
-        self.server.headers.append(dict(self.headers))
-        if self.server.status == 204 and self.server.takes_its_time.is_set():
-            self.server.events += json.loads(body)
-        self.send_response(self.server.status)
-        if self.server.status == 302:
-            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/other")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.mark.parametrize("status", [302, 404, 429, 500])

@@ -10,6 +10,8 @@ import numpy as np
 
 from rt_gait.evaluation.embedding import Embedded
 from rt_gait.evaluation.sequences import SequenceInfo
+from rt_gait.evaluation.takes import Take
+from rt_gait.types import Silhouette
 
 COLUMNS = (
     "shard,index,split,subject,session,trial,clothing,carrying,view_deg,curvature_1_m,"
@@ -111,6 +113,23 @@ def write_walkers(folder: Path, subjects: int = 4, seed: int = 0, frames: int = 
     (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
     (folder / "dataset.json").write_text(json.dumps({"layout": 1, "seed": seed}))
     return folder
+
+
+def take_of(subject: int, kind: str, pixels: np.ndarray, vectors: np.ndarray) -> Take:
+    """A track of silhouettes [T, 64, 44] with its windows' vectors [W, D]; every second frame."""
+    boxes = np.arange(4 * len(pixels), dtype=np.float32).reshape(-1, 4)
+    steps = zip(boxes, pixels, strict=True)
+    return Take(
+        subject=subject,
+        kind=kind,
+        clip=8 * subject,
+        view_deg=30.0,
+        first_secs=0.1,
+        seen_secs=np.arange(len(pixels)) / 15,
+        silhouettes=tuple(Silhouette(1, 2 * k, k / 15, *step) for k, step in enumerate(steps)),
+        ends_secs=np.arange(len(vectors), dtype=np.float64),
+        vectors=unit(vectors),
+    )
 
 
 def write_layout(root: Path, sequences: Iterable[tuple[str, str, str, np.ndarray]]) -> Path:

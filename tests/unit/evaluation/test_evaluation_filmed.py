@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_world import embedded_of, walk
+from evaluation_world import embedded_of, take_of, walk
 
 from rt_gait.errors import ExitCode, UsageError
 from rt_gait.evaluation import plots
@@ -17,26 +17,13 @@ from rt_gait.evaluation.sequences import SequenceInfo
 from rt_gait.evaluation.study import RANK_1
 from rt_gait.evaluation.takes import ENROL, OTHER_DAY, SAME_DAY, STANDING, Take, write_takes
 from rt_gait.evaluation.walkers import OTHER, SAME
-from rt_gait.types import Silhouette
 
 pytestmark = pytest.mark.usefixtures("few_replicates")
 
 
-def take(subject: int, kind: str, frames: int = 45) -> Take:
-    pixels = walk(subject, 30.0, np.random.default_rng([subject, len(kind)]), frames)
-    return Take(
-        subject=subject,
-        kind=kind,
-        clip=8 * subject,
-        view_deg=30.0,
-        first_secs=0.0,
-        seen_secs=np.arange(frames) / 15,
-        silhouettes=tuple(
-            Silhouette(1, 2 * k, k / 15, np.zeros(4, np.float32), p) for k, p in enumerate(pixels)
-        ),
-        ends_secs=np.zeros(1),
-        vectors=np.ones((1, 8), np.float32),
-    )
+def take(subject: int, kind: str) -> Take:
+    pixels = walk(subject, 30.0, np.random.default_rng([subject, len(kind)]))
+    return take_of(subject, kind, pixels, np.ones((1, 8)))
 
 
 def takes() -> list[Take]:

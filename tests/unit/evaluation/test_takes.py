@@ -4,36 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation_world import take_of
 
 from rt_gait.errors import DamagedInputError, SourceOpenError
 from rt_gait.evaluation.strangers import stranger_tracks
 from rt_gait.evaluation.takes import ENROL, SAME_DAY, Take, read_takes, write_takes
 from rt_gait.gait.walking import judged
 from rt_gait.gait.windows import WindowShape
-from rt_gait.types import Silhouette
 
 
 def take(subject: int, kind: str, windows: int) -> Take:
     rng = np.random.default_rng([subject, windows])
-    vectors = rng.standard_normal((windows, 8)).astype(np.float32)
-    steps = tuple(
-        Silhouette(
-            1, k, k / 15, np.array([1, 2, 3, k], np.float32),
-            rng.integers(0, 256, (64, 44)).astype(np.uint8),
-        )
-        for k in range(subject)
-    )  # fmt: skip
-    return Take(
-        subject=subject,
-        kind=kind,
-        clip=8 * subject,
-        view_deg=30.0,
-        first_secs=0.1,
-        seen_secs=np.arange(subject) / 15,
-        silhouettes=steps,
-        ends_secs=np.arange(windows, dtype=np.float64),
-        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
-    )
+    pixels = rng.integers(0, 256, (subject, 64, 44)).astype(np.uint8)
+    return take_of(subject, kind, pixels, rng.standard_normal((windows, 8)))
 
 
 def test_takes_come_back(tmp_path: Path) -> None:
